@@ -1,0 +1,149 @@
+/**
+ * The bundle's manifest: what a folder of ONNX files means. It is the only contract between training and exporter.
+ *
+ * A bundle is a folder with `manifest.json`, the ONNX files it names, and golden vectors: inputs with the outputs that an
+ * independent float64 implementation computed for them. d = number of signals, F = 6 d = number of window features,
+ * L = window rows, N = batch.
+ *
+ * Tensors (all double unless a detector's file says otherwise through `float32_features`):
+ * - features.onnx: `window` [N,L,d] natural units, oldest first; `mask` [N,d] 1 = present, 0 = absent;
+ *   `center` [N,F] offset in standardised units, zeros when frozen -> `features` [N,F] standardised (not clipped),
+ *   0 where masked; `rows` [N,L,d] standardised by the training rows, 0 where masked.
+ *   Column order of F: all signals' last, then mean, std, slope, spike, rate.
+ * - a detector reads the inputs it names, of this closed set: `features` [N,F], `rows` [N,L,d], `mask` [N,d],
+ *   `ewma` [N,d] (exponential mean, factor `ewma_alpha`, of the newest standardised row of every earlier call;
+ *   zeros before the first) and gives `score` [N], higher = more anomalous, and optionally `contributions` [N,F].
+ * - failure.onnx: `history` [N,K] (features named in the manifest) -> `probability` [N].
+ */
+import { z } from 'zod'
+
+export const FEATURE_KINDS = ['last', 'mean', 'std', 'slope', 'spike', 'rate'] as const
+export const DETECTOR_INPUTS = ['features', 'rows', 'mask', 'ewma'] as const
+export const FAILURE_FEATURES = [
+  'anomaly_frequency',
+  'health_slope',
+  'health_mean',
+  'health_min',
+  'cpu_trend',
+  'cpu_mean',
+  'memory_trend',
+  'memory_mean',
+] as const
+
+const file = {
+  file: z.string().regex(/^[a-z0-9][a-z0-9_.-]*$/, 'a plain file name inside the bundle'),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits'),
+}
+const finite = z.number()
+const share = z.number().min(0).max(1)
+
+/** Pairs [p, value], both increasing: a distribution as its quantiles. */
+const quantiles = z
+  .array(z.tuple([share, finite]))
+  .min(2)
+  .refine((q) => q.every((x, i) => i === 0 || (x[0] > q[i - 1]![0] && x[1] >= q[i - 1]![1])), 'must increase')
+
+const signal = z.strictObject({
+  name: z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'a name of letters, digits and _'),
+  unit: z.enum(['ratio', 'bytes_per_second', 'per_second', 'seconds', 'count', 'celsius', 'none']),
+  transform: z.strictObject({ kind: z.enum(['linear', 'log1p']), scale: z.number().positive() }),
+})
+
+const detector = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9_]*$/),
+  ...file,
+  inputs: z.array(z.enum(DETECTOR_INPUTS)).min(1),
+  ewma_alpha: z.number().gt(0).max(1).optional(),
+  /** Inputs are float32 instead of double (tree ensembles compare in float32). */
+  float32: z.boolean().default(false),
+  weight: z.number().min(0),
+  /** Calibration of log(EWMA(score)): 0 = median, 1 = 95 % quantile. */
+  calibration: z.strictObject({ median: finite, q95: finite }),
+  /** Quantiles of the calibrated score over normal rows; seeds the detector's own threshold. */
+  distribution: quantiles,
+})
+
+export const manifestSchema = z.strictObject({
+  format: z.literal(1),
+  name: z.string().min(1),
+  /** First 12 hex digits of the sha256 over all the files' hashes and this manifest without the field. */
+  version: z.string().regex(/^[0-9a-f]{12}$/),
+  interval_seconds: z.number().positive(),
+  window_rows: z.literal(10),
+  signals: z.array(signal).min(1).max(512),
+  features: z.strictObject({
+    ...file,
+    /** Training mean and scale (max(std, floor)) of each feature [F], after the transform. */
+    mean: z.array(finite),
+    scale: z.array(z.number().positive()),
+  }),
+  /**
+   * frozen: the training mean is the centre. follow: each target's own mean is, starting from the training mean with the
+   * weight of `prior_rows` rows [F] and remembering at most `memory_rows` rows.
+   */
+  center: z.discriminatedUnion('mode', [
+    z.strictObject({ mode: z.literal('frozen') }),
+    z.strictObject({
+      mode: z.literal('follow'),
+      prior_rows: z.array(z.number().min(0)),
+      memory_rows: z.number().int().positive(),
+    }),
+  ]),
+  detectors: z.array(detector).min(1).max(64),
+  ensemble: z.strictObject({
+    /** EWMA factor of every detector's score before the logarithm. */
+    smoothing: z.number().gt(0).max(1),
+    /** Decay a row of the peak hold that ranks rows. */
+    peak_decay: z.number().gt(0).max(1),
+    /** Quantiles of score_raw over normal rows: the seed of the rolling threshold. */
+    distribution: quantiles,
+  }),
+  explain: z.strictObject({
+    /** The additive detector behind the primary SHAP values. */
+    primary: z.string(),
+    /** Training mean of the squared, clipped, standardised feature [F]. */
+    base: z.array(z.number().min(0)),
+    /** The tree ensemble that exact TreeSHAP is computed for, if the bundle has one. */
+    forest: z.string().optional(),
+  }),
+  failure: z
+    .strictObject({
+      ...file,
+      features: z.array(z.enum(FAILURE_FEATURES)).length(FAILURE_FEATURES.length),
+      window_rows: z.number().int().positive(),
+      horizon_seconds: z.number().positive(),
+      provisional: z.boolean(),
+    })
+    .optional(),
+  golden: z.strictObject(file),
+  /** What the choices above rest on: free-form figures for the reader, never used to score. */
+  evidence: z.record(z.string(), z.unknown()).default({}),
+})
+
+export type Manifest = z.infer<typeof manifestSchema>
+export type DetectorManifest = Manifest['detectors'][number]
+export type FailureFeature = (typeof FAILURE_FEATURES)[number]
+
+/** golden.json: `cases` of one window each, with every output an independent implementation computed. */
+export const goldenSchema = z.strictObject({
+  /** Largest accepted |difference| / max(1, |expected|), by detector name, `features`, `rows`, `failure`. */
+  tolerance: z.record(z.string(), z.number().positive()),
+  cases: z
+    .array(
+      z.strictObject({
+        about: z.string(),
+        window: z.array(z.array(finite)),
+        mask: z.array(z.union([z.literal(0), z.literal(1)])),
+        center: z.array(finite),
+        ewma: z.record(z.string(), z.array(finite)),
+        features: z.array(finite),
+        rows: z.array(z.array(finite)),
+        scores: z.record(z.string(), finite),
+        contributions: z.array(finite),
+      }),
+    )
+    .min(1),
+  failure: z.array(z.strictObject({ history: z.array(finite), probability: share })).default([]),
+})
+
+export type Golden = z.infer<typeof goldenSchema>

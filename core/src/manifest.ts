@@ -11,8 +11,8 @@
  *   0 where masked; `rows` [N,L,d] standardised by the training rows, 0 where masked.
  *   Column order of F: all signals' last, then mean, std, slope, spike, rate.
  * - a detector reads the inputs it names, of this closed set: `features` [N,F], `rows` [N,L,d], `mask` [N,d],
- *   `ewma` [N,d] (exponential mean, factor `ewma_alpha`, of the newest standardised row of every earlier call;
- *   zeros before the first) and gives `score` [N], higher = more anomalous, and optionally `contributions` [N,F].
+ *   `ewma` [N,d] (exponential mean, factor `ewma_alpha`, of the newest standardised row, clipped to +-10, of every
+ *   earlier call; zeros before the first) and gives `score` [N], higher = more anomalous, and optionally `contributions` [N,F].
  * - failure.onnx: `history` [N,K] (features named in the manifest) -> `probability` [N].
  */
 import { z } from 'zod'
@@ -37,11 +37,15 @@ const file = {
 const finite = z.number()
 const share = z.number().min(0).max(1)
 
+function increases(before: readonly [number, number] | undefined, p: number, v: number): boolean {
+  return before !== undefined && p > before[0] && v >= before[1]
+}
+
 /** Pairs [p, value], both increasing: a distribution as its quantiles. */
 const quantiles = z
   .array(z.tuple([share, finite]))
   .min(2)
-  .refine((q) => q.every((x, i) => i === 0 || (x[0] > q[i - 1]![0] && x[1] >= q[i - 1]![1])), 'must increase')
+  .refine((q) => q.every(([p, v], i) => i === 0 || increases(q[i - 1], p, v)), 'must increase')
 
 const signal = z.strictObject({
   name: z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'a name of letters, digits and _'),
@@ -97,6 +101,8 @@ export const manifestSchema = z.strictObject({
     peak_decay: z.number().gt(0).max(1),
     /** Quantiles of score_raw over normal rows: the seed of the rolling threshold. */
     distribution: quantiles,
+    /** Weight of that seed against live rows, in hours of rows; 144 = the whole rolling window. */
+    seed_hours: z.number().positive().max(144),
   }),
   explain: z.strictObject({
     /** The additive detector behind the primary SHAP values. */

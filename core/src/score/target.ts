@@ -1,0 +1,311 @@
+/**
+ * All that scoring keeps for one target, between the rows of its signals and the scores of a bundle. The service, a
+ * replay and training run this very code.
+ *
+ * Two steps a row, so that many targets share one call of the models: {@link TargetState.push} takes the row in,
+ * {@link TargetState.writeInputs} writes the tensors, and {@link TargetState.finish} takes what the models gave.
+ */
+import type { DetectorManifest, Manifest } from '../manifest.ts'
+import { HOST_SIGNALS, type Transform, transformOf } from '../signals.ts'
+import { ALARM_CAP, AlarmPolicy, budgetOf } from './alarm.ts'
+import { Center } from './center.ts'
+import { quantileOf, RollingDistribution, type SavedDistribution } from './distribution.ts'
+import { AnomalyRateDrift } from './drift.ts'
+import { Ensemble } from './ensemble.ts'
+import { FailureHistory } from './failure-history.ts'
+import { healthOf, type Penalty, penaltiesOf, RiskHysteresis, type RiskLevel } from './health.ts'
+import { UsualRanges } from './usual.ts'
+import { RowWindow, WINDOW_ROWS } from './window.ts'
+
+const KINDS = 6
+/** Newest standardised rows are clipped to this before they enter a detector's exponential mean. */
+const ROW_CLIP = 10
+/** A threshold below this would make 1 = threshold meaningless; calibrated scores have 1 at the 95 % quantile. */
+const MIN_THRESHOLD = 0.1
+/** Blocks in which a single detector's distribution forgets: coarser than the ensemble's, to spare memory. */
+const DETECTOR_BLOCK_HOURS = 24
+
+/** Tensors of a batch of N rows; shapes as in manifest.ts. */
+export interface ModelInputs {
+  readonly n: number
+  readonly window: Float64Array
+  readonly mask: Float64Array
+  readonly center: Float64Array
+  /** By detector name, [N,d]. */
+  readonly ewma: ReadonlyMap<string, Float64Array>
+}
+
+export interface ModelOutputs {
+  /** [N,F] centred and standardised. */
+  readonly features: Float64Array
+  /** [N,d] newest standardised row. */
+  readonly newest: Float64Array
+  /** By detector name, [N]. */
+  readonly scores: ReadonlyMap<string, Float64Array>
+  /** [N,F]: contribution of each feature to the primary score. */
+  readonly contributions: Float64Array
+}
+
+export function emptyInputs(manifest: Manifest, n: number): ModelInputs {
+  const d = manifest.signals.length
+  return {
+    n,
+    window: new Float64Array(n * WINDOW_ROWS * d),
+    mask: new Float64Array(n * d),
+    center: new Float64Array(n * KINDS * d),
+    ewma: new Map(withEwma(manifest).map(({ name }) => [name, new Float64Array(n * d)])),
+  }
+}
+
+function withEwma(manifest: Manifest): DetectorManifest[] {
+  return manifest.detectors.filter((x) => x.inputs.includes('ewma'))
+}
+
+export interface TargetScores {
+  /** 0 = usual, 1 = threshold, floored at 0: `ensemble` and each detector by name. */
+  readonly anomaly: Record<string, number>
+  readonly raw: number
+  readonly ranking: number
+  readonly threshold: number
+  /** This row is over the threshold. */
+  readonly over: boolean
+  readonly alarm: boolean
+  readonly confidence: number
+  readonly budget: { readonly requested: number; readonly realised: number }
+}
+
+export interface RowOutcome {
+  readonly scores: TargetScores | null
+  readonly health: number
+  readonly risk: RiskLevel
+  readonly penalties: readonly Penalty[]
+  readonly drift: { readonly ratio: number; readonly detected: boolean } | null
+  /** Inputs of the failure model, null until its window is filled. */
+  readonly failureFeatures: number[] | null
+}
+
+export interface TargetOptions {
+  readonly intervalSeconds: number
+  /** 1-10. */
+  readonly sensitivity: number
+  /** Overrides the budget that the sensitivity stands for. */
+  readonly budget?: number
+}
+
+/** The peak hold decays towards this quantile of normal rows. */
+const RANKING_FLOOR = 0.01
+
+const NO_SIGNALS: readonly string[] = []
+
+export class TargetState {
+  readonly usual: UsualRanges
+  readonly drift: AnomalyRateDrift
+  readonly failure: FailureHistory | null
+  /** Rows taken in. */
+  rows = 0
+  readonly #manifest: Manifest | null
+  readonly #window: RowWindow
+  readonly #center: Center | null
+  readonly #ewma: { readonly name: string; readonly alpha: number; readonly state: Float64Array }[]
+  readonly #ensemble: Ensemble | null
+  readonly #distribution: RollingDistribution | null
+  readonly #detectorDistributions: RollingDistribution[]
+  readonly #alarm = new AlarmPolicy()
+  readonly #risk = new RiskHysteresis()
+  #budget: number
+  #open = 0
+  #close = 0
+  #detectorThresholds: number[] = []
+  readonly #rankingFloor: number
+  #ranking: number
+  #values: Readonly<Record<string, number>> = {}
+  #anomaly = 0
+
+  constructor(manifest: Manifest | null, options: TargetOptions) {
+    const { intervalSeconds } = options
+    this.#manifest = manifest
+    this.#window = new RowWindow(manifest?.signals.map((s) => s.name) ?? NO_SIGNALS, intervalSeconds)
+    this.#center = manifest && new Center(manifest)
+    this.#ensemble = manifest && new Ensemble(manifest)
+    const d = manifest?.signals.length ?? 0
+    this.#ewma = (manifest ? withEwma(manifest) : []).map(({ name, ewma_alpha }) => ({
+      name,
+      alpha: ewma_alpha ?? 0.1,
+      state: new Float64Array(d),
+    }))
+    this.#distribution =
+      manifest &&
+      new RollingDistribution(manifest.ensemble.distribution, {
+        intervalSeconds,
+        seedHours: manifest.ensemble.seed_hours,
+      })
+    this.#detectorDistributions = (manifest?.detectors ?? []).map(
+      (x) =>
+        new RollingDistribution(x.distribution, {
+          intervalSeconds,
+          seedHours: (manifest as Manifest).ensemble.seed_hours,
+          blockHours: DETECTOR_BLOCK_HOURS,
+        }),
+    )
+    const transforms = new Map<string, Transform>(HOST_SIGNALS.map((s) => [s.name, transformOf(s.unit)]))
+    for (const s of manifest?.signals ?? []) transforms.set(s.name, s.transform)
+    const linear: Transform = { kind: 'linear', scale: 1 }
+    this.usual = new UsualRanges(intervalSeconds, (signal) => transforms.get(signal) ?? linear)
+    this.drift = new AnomalyRateDrift(intervalSeconds)
+    this.failure = manifest?.failure ? new FailureHistory(manifest.failure.window_rows, intervalSeconds) : null
+    this.#rankingFloor = manifest ? quantileOf(manifest.ensemble.distribution, RANKING_FLOOR) : 0
+    this.#ranking = this.#rankingFloor
+    this.#budget = options.budget ?? budgetOf(options.sensitivity)
+    this.#refreshThresholds()
+  }
+
+  /** Share of the bundle's signals that are present, 0-1; 1 without a bundle. */
+  get coverage(): number {
+    return this.#manifest ? this.#window.coverage : 1
+  }
+
+  /** How far the feature window is filled with rows of its own, 0-1. */
+  get windowProgress(): number {
+    return Math.min(1, (this.#manifest ? this.#window.rows : this.rows) / WINDOW_ROWS)
+  }
+
+  /** Score of the last row, 1 = threshold. */
+  get anomaly(): number {
+    return this.#anomaly
+  }
+
+  get nonFinite(): number {
+    return this.#window.nonFinite
+  }
+
+  /** Takes effect with the next row. */
+  setBudget(budget: number): void {
+    this.#budget = budget
+    this.#refreshThresholds()
+  }
+
+  push(at: number, values: Readonly<Record<string, number>>): void {
+    this.rows++
+    this.#values = values
+    this.#window.push(at, values)
+    for (const j of this.#window.appeared) this.#center?.start(j, this.#window.newest(j))
+    if (this.#window.rows === 1) {
+      this.#ensemble?.reset()
+      for (const { state } of this.#ewma) state.fill(0)
+    }
+  }
+
+  /** Writes this target's tensors at position i of a batch made by {@link emptyInputs}. */
+  writeInputs(inputs: ModelInputs, i: number): void {
+    this.#window.write(i, inputs.window, inputs.mask)
+    if (this.#center) inputs.center.set(this.#center.values, i * this.#center.values.length)
+    for (const { name, state } of this.#ewma) inputs.ewma.get(name)?.set(state, i * state.length)
+  }
+
+  /**
+   * @param outputs of the batch, or null where rules alone speak (no bundle, or it failed)
+   * @param i position of this target in the batch
+   */
+  finish(outputs: ModelOutputs | null, i: number): RowOutcome {
+    const scores = outputs && this.#score(outputs, i)
+    this.#anomaly = scores?.anomaly.ensemble ?? 0
+    const penalties = penaltiesOf(this.#values, (signal) => this.usual.middle(signal))
+    const health = healthOf(scores ? this.#anomaly : null, penalties)
+    this.usual.step(this.#values, this.#anomaly)
+    if (scores) {
+      this.drift.step(scores.over, this.#budget)
+      const { cpu_busy = Number.NaN, memory_used = Number.NaN } = this.#values
+      this.failure?.step(scores.over, health, cpu_busy, memory_used)
+    }
+    return {
+      scores,
+      health,
+      risk: this.#risk.step(health),
+      penalties,
+      drift: scores && this.drift.progress === 1 ? { ratio: this.drift.ratio, detected: this.drift.detected } : null,
+      failureFeatures: scores && this.failure ? this.failure.features() : null,
+    }
+  }
+
+  /** What is worth keeping over a restart: the centre and the rolling distributions. */
+  save(): SavedTargetState {
+    return {
+      rows: this.rows,
+      center: this.#center?.save() ?? [],
+      distribution: this.#distribution?.save() ?? null,
+      detectors: this.#detectorDistributions.map((x) => x.save()),
+    }
+  }
+
+  /** @throws RangeError when what was saved does not fit the bundle; the state is then to be thrown away */
+  restore(saved: SavedTargetState): void {
+    if (saved.detectors.length !== this.#detectorDistributions.length) {
+      throw new RangeError('a saved state has another number of detectors')
+    }
+    this.#center?.restore(saved.center)
+    if (saved.distribution) this.#distribution?.restore(saved.distribution)
+    saved.detectors.forEach((x, k) => {
+      this.#detectorDistributions[k]?.restore(x)
+    })
+    this.rows = saved.rows
+    this.#refreshThresholds()
+  }
+
+  #score(outputs: ModelOutputs, i: number): TargetScores | null {
+    const manifest = this.#manifest as Manifest
+    const ensemble = this.#ensemble as Ensemble
+    const distribution = this.#distribution as RollingDistribution
+    const d = manifest.signals.length
+    const raw = ensemble.step(
+      (k) => outputs.scores.get((manifest.detectors[k] as DetectorManifest).name)?.[i] ?? Number.NaN,
+    )
+    if (!Number.isFinite(raw)) return null
+
+    const threshold = this.#open
+    const over = raw > threshold
+    const alarm = this.#alarm.step(raw, threshold, this.#close)
+    const confidence = distribution.rank(raw)
+    const decayed = this.#rankingFloor + (this.#ranking - this.#rankingFloor) * manifest.ensemble.peak_decay
+    this.#ranking = Math.max(raw, decayed)
+    const anomaly: Record<string, number> = { ensemble: ratioTo(raw, threshold) }
+    let refreshed = distribution.add(Math.min(raw, threshold + ALARM_CAP), over)
+    manifest.detectors.forEach(({ name }, k) => {
+      const score = ensemble.detectors[k] as number
+      if (!Number.isFinite(score)) return
+      const own = this.#detectorThresholds[k] as number
+      anomaly[name] = ratioTo(score, own)
+      refreshed = this.#detectorDistributions[k]?.add(Math.min(score, own + ALARM_CAP), score > own) || refreshed
+    })
+    if (refreshed) this.#refreshThresholds()
+
+    this.#center?.follow(outputs.features, i * KINDS * d, anomaly.ensemble as number, (j) => this.#window.isPresent(j))
+    for (const { alpha, state } of this.#ewma) {
+      for (let j = 0; j < d; j++) {
+        const row = Math.min(ROW_CLIP, Math.max(-ROW_CLIP, outputs.newest[i * d + j] as number))
+        state[j] = (state[j] as number) + alpha * (row - (state[j] as number))
+      }
+    }
+    const budget = { requested: this.#budget, realised: distribution.realised }
+    return { anomaly, raw, ranking: this.#ranking, threshold, over, alarm, confidence, budget }
+  }
+
+  #refreshThresholds(): void {
+    if (this.#distribution === null) return
+    this.#open = Math.max(MIN_THRESHOLD, this.#distribution.quantile(1 - this.#budget))
+    this.#close = this.#distribution.quantile(1 - Math.min(1, 4 * this.#budget))
+    this.#detectorThresholds = this.#detectorDistributions.map((x) =>
+      Math.max(MIN_THRESHOLD, x.quantile(1 - this.#budget)),
+    )
+  }
+}
+
+export interface SavedTargetState {
+  readonly rows: number
+  readonly center: readonly number[]
+  readonly distribution: SavedDistribution | null
+  readonly detectors: readonly SavedDistribution[]
+}
+
+function ratioTo(score: number, threshold: number): number {
+  return Math.max(0, score / threshold)
+}

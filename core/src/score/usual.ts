@@ -1,0 +1,76 @@
+/**
+ * What is usual for each signal of one target: a running mean and spread in feature scale, remembering a day, in which
+ * rows of an incident weigh little. Works from the second row on and without a model.
+ */
+import { applyTransform, invertTransform, type Transform } from '../signals.ts'
+
+const DAY_SECONDS = 86400
+/** Spreads to either side of the mean that count as usual. */
+const WIDTH = 2
+
+export interface UsualRange {
+  /** All three in the signal's unit. */
+  readonly low: number
+  readonly middle: number
+  readonly high: number
+}
+
+interface Running {
+  weight: number
+  mean: number
+  variance: number
+  least: number
+  most: number
+}
+
+export class UsualRanges {
+  readonly #memory: number
+  readonly #transform: (signal: string) => Transform
+  readonly #signals = new Map<string, Running>()
+
+  constructor(intervalSeconds: number, transform: (signal: string) => Transform) {
+    this.#memory = Math.max(2, Math.round(DAY_SECONDS / intervalSeconds))
+    this.#transform = transform
+  }
+
+  /** @param anomaly score of this row, 1 = threshold; 0 where none is known */
+  step(values: Readonly<Record<string, number>>, anomaly: number): void {
+    const gate = Math.min(1, 1 / Math.max(anomaly, 1e-9)) ** 2
+    for (const [signal, value] of Object.entries(values)) {
+      if (!Number.isFinite(value)) continue
+      const x = applyTransform(this.#transform(signal), value)
+      const running = this.#signals.get(signal)
+      if (running === undefined) {
+        this.#signals.set(signal, { weight: 1, mean: x, variance: 0, least: value, most: value })
+        continue
+      }
+      const rate = gate / (running.weight + gate)
+      const away = x - running.mean
+      running.mean += rate * away
+      running.variance = (1 - rate) * (running.variance + rate * away * away)
+      running.weight = Math.min(running.weight + gate, this.#memory)
+      if (anomaly < 1) {
+        running.least = Math.min(running.least, value)
+        running.most = Math.max(running.most, value)
+      }
+    }
+  }
+
+  /** Mean +- 2 spreads, within what was seen; null before the second row. */
+  range(signal: string): UsualRange | null {
+    const running = this.#signals.get(signal)
+    if (running === undefined || running.weight <= 1) return null
+    const transform = this.#transform(signal)
+    const spread = WIDTH * Math.sqrt(running.variance)
+    const within = (x: number) => Math.min(running.most, Math.max(running.least, x))
+    return {
+      low: within(invertTransform(transform, running.mean - spread)),
+      middle: invertTransform(transform, running.mean),
+      high: within(invertTransform(transform, running.mean + spread)),
+    }
+  }
+
+  middle(signal: string): number {
+    return this.range(signal)?.middle ?? Number.NaN
+  }
+}

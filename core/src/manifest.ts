@@ -70,7 +70,7 @@ const detector = z.strictObject({
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
   name: z.string().min(1),
-  /** First 12 hex digits of the sha256 over all the files' hashes and this manifest without the field. */
+  /** See version.ts. */
   version: z.string().regex(/^[0-9a-f]{12}$/),
   interval_seconds: z.number().positive(),
   window_rows: z.literal(10),

@@ -1,1 +1,3 @@
-export {}
+export * from './forest.ts'
+export * from './inspect.ts'
+export * from './model.ts'

@@ -97,22 +97,20 @@ export class RollingDistribution {
   readonly #maxBlocks: number
   /** Sum of the finished blocks [BINS]. */
   readonly #total = new Uint32Array(BINS)
-  #current = new Map<number, number>()
-  #currentRows = 0
-  #currentOver = 0
+  /** Rows of the block that is not finished yet, and of the hour that quantiles do not know yet. */
+  #block = new Tally()
+  #hour = new Tally()
   #finishedRows = 0
   #finishedOver = 0
-  #untilRefresh: number
   /** Cumulative share at the lower edge of each bin [BINS + 1], refreshed every hour of rows. */
   readonly #cumulative = new Float32Array(BINS + 1)
 
   constructor(seed: Quantiles, { intervalSeconds, seedHours = WINDOW_HOURS, blockHours = 1 }: DistributionOptions) {
     this.#seed = seedOf(seed)
     this.#rowsPerHour = Math.max(1, Math.round(3600 / intervalSeconds))
-    this.#rowsPerBlock = Math.min(65535, blockHours * this.#rowsPerHour)
-    this.#maxBlocks = Math.ceil((WINDOW_HOURS * this.#rowsPerHour) / this.#rowsPerBlock)
+    this.#rowsPerBlock = blockHours * this.#rowsPerHour
+    this.#maxBlocks = Math.ceil(WINDOW_HOURS / blockHours)
     this.#seedRows = seedHours * this.#rowsPerHour
-    this.#untilRefresh = this.#rowsPerHour
     this.#refresh()
   }
 
@@ -122,11 +120,14 @@ export class RollingDistribution {
    * @returns true when quantiles changed
    */
   add(x: number, over: boolean): boolean {
-    const bin = binOf(x)
-    this.#current.set(bin, (this.#current.get(bin) ?? 0) + 1)
-    if (over) this.#currentOver++
-    if (++this.#currentRows >= this.#rowsPerBlock) this.#finishBlock()
-    if (--this.#untilRefresh > 0) return false
+    this.#hour.add(binOf(x), over)
+    if (this.#hour.rows < this.#rowsPerHour) return false
+    this.#block.merge(this.#hour)
+    this.#hour = new Tally()
+    if (this.#block.rows >= this.#rowsPerBlock) {
+      this.#push(this.#block)
+      this.#block = new Tally()
+    }
     this.#refresh()
     return true
   }
@@ -153,60 +154,38 @@ export class RollingDistribution {
     const within = Math.min(1, Math.max(0, (x - edge) / (lowerEdge(bin + 1) - edge)))
     const from = this.#cumulative[bin] as number
     const rank = from + within * ((this.#cumulative[bin + 1] as number) - from)
-    const halfRow = 0.5 / (this.rows + this.#seedWeight() + 1)
+    const halfRow = 0.5 / (this.#known + this.#seedWeight() + 1)
     return Math.min(1 - halfRow, Math.max(halfRow, rank))
   }
 
   /** Share of the live rows that were over the threshold when they came; 0 before the first. */
   get realised(): number {
-    return this.rows === 0 ? 0 : (this.#finishedOver + this.#currentOver) / this.rows
+    return this.rows === 0 ? 0 : (this.#finishedOver + this.#block.over + this.#hour.over) / this.rows
   }
 
   /** Live rows in the window. */
   get rows(): number {
-    return this.#finishedRows + this.#currentRows
+    return this.#finishedRows + this.#block.rows + this.#hour.rows
   }
 
   save(): SavedDistribution {
     return {
       blocks: this.#blocks.map((b) => ({ pairs: [...b.pairs], over: b.over })),
-      current: [...this.#current].flat(),
-      currentOver: this.#currentOver,
+      block: this.#block.save(),
+      hour: this.#hour.save(),
     }
   }
 
   /** @throws RangeError when what was saved is not a distribution of these bins */
   restore(saved: SavedDistribution): void {
-    for (const pairs of [...saved.blocks.map((b) => b.pairs), saved.current]) {
-      for (let i = 0; i < pairs.length; i += 2) {
-        if (!((pairs[i] as number) >= 0 && (pairs[i] as number) < BINS && (pairs[i + 1] as number) > 0)) {
-          throw new RangeError('a saved distribution has a bin or count out of range')
-        }
-      }
-    }
-    for (const { pairs, over } of saved.blocks) {
-      this.#push({ pairs: Uint16Array.from(pairs), rows: rowsOf(pairs), over })
-    }
-    for (let i = 0; i < saved.current.length; i += 2) {
-      this.#current.set(saved.current[i] as number, saved.current[i + 1] as number)
-    }
-    this.#currentRows = rowsOf(saved.current)
-    this.#currentOver = saved.currentOver
+    for (const block of saved.blocks) this.#push(Tally.of(block))
+    this.#block = Tally.of(saved.block)
+    this.#hour = Tally.of(saved.hour)
     this.#refresh()
   }
 
-  #finishBlock(): void {
-    this.#push({
-      pairs: Uint16Array.from([...this.#current].flat()),
-      rows: this.#currentRows,
-      over: this.#currentOver,
-    })
-    this.#current.clear()
-    this.#currentRows = 0
-    this.#currentOver = 0
-  }
-
-  #push(block: Block): void {
+  #push({ counts, rows, over }: Tally): void {
+    const block: Block = { pairs: Uint16Array.from([...counts].flat(), (x) => Math.min(x, 65535)), rows, over }
     this.#blocks.push(block)
     this.#count(block, 1)
     if (this.#blocks.length > this.#maxBlocks) this.#count(this.#blocks.shift() as Block, -1)
@@ -221,32 +200,71 @@ export class RollingDistribution {
     }
   }
 
+  /** Rows that quantiles know. */
+  get #known(): number {
+    return this.#finishedRows + this.#block.rows
+  }
+
   #seedWeight(): number {
-    return Math.max(0, this.#seedRows - this.rows)
+    return Math.max(0, this.#seedRows - this.#known)
   }
 
   #refresh(): void {
-    this.#untilRefresh = this.#rowsPerHour
     const seed = this.#seedWeight()
-    const all = seed + this.rows
+    const all = seed + this.#known
     let sum = 0
     for (let b = 0; b < BINS; b++) {
       this.#cumulative[b] = sum / all
-      sum += seed * (this.#seed[b] as number) + (this.#total[b] as number) + (this.#current.get(b) ?? 0)
+      sum += seed * (this.#seed[b] as number) + (this.#total[b] as number) + (this.#block.counts.get(b) ?? 0)
     }
     this.#cumulative[BINS] = 1
   }
 }
 
-function rowsOf(pairs: ArrayLike<number>): number {
-  let rows = 0
-  for (let i = 1; i < pairs.length; i += 2) rows += pairs[i] as number
-  return rows
+/** Rows counted by bin. */
+class Tally {
+  readonly counts = new Map<number, number>()
+  rows = 0
+  over = 0
+
+  static of({ pairs, over }: SavedTally): Tally {
+    const tally = new Tally()
+    for (let i = 0; i < pairs.length; i += 2) {
+      const bin = pairs[i] as number
+      const count = pairs[i + 1] as number
+      if (!(bin >= 0 && bin < BINS && count > 0)) throw new RangeError('a saved distribution has a bin out of range')
+      tally.counts.set(bin, count)
+      tally.rows += count
+    }
+    tally.over = over
+    return tally
+  }
+
+  add(bin: number, over: boolean): void {
+    this.counts.set(bin, (this.counts.get(bin) ?? 0) + 1)
+    this.rows++
+    this.over += Number(over)
+  }
+
+  merge(other: Tally): void {
+    for (const [bin, count] of other.counts) this.counts.set(bin, (this.counts.get(bin) ?? 0) + count)
+    this.rows += other.rows
+    this.over += other.over
+  }
+
+  save(): SavedTally {
+    return { pairs: [...this.counts].flat(), over: this.over }
+  }
+}
+
+export interface SavedTally {
+  /** Pairs of bin and count. */
+  readonly pairs: readonly number[]
+  readonly over: number
 }
 
 export interface SavedDistribution {
-  readonly blocks: readonly { readonly pairs: number[]; readonly over: number }[]
-  /** Pairs of bin and count. */
-  readonly current: readonly number[]
-  readonly currentOver: number
+  readonly blocks: readonly SavedTally[]
+  readonly block: SavedTally
+  readonly hour: SavedTally
 }

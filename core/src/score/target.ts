@@ -178,6 +178,10 @@ export class TargetState {
     return this.#window.nonFinite
   }
 
+  isPresent(j: number): boolean {
+    return this.#window.isPresent(j)
+  }
+
   /** Takes effect with the next row. */
   setBudget(budget: number): void {
     this.#budget = budget

@@ -12,7 +12,7 @@
  *   Column order of F: all signals' last, then mean, std, slope, spike, rate.
  * - a detector reads the inputs it names, of this closed set: `features` [N,F], `rows` [N,L,d], `mask` [N,d],
  *   `ewma` [N,d] (exponential mean, factor `ewma_alpha`, of the newest standardised row, clipped to +-10, of every
- *   earlier call; zeros before the first) and gives `score` [N], higher = more anomalous, and optionally `contributions` [N,F].
+ *   earlier call; a signal's starts with the row it appears in) and gives `score` [N], higher = more anomalous, and optionally `contributions` [N,F].
  * - failure.onnx: `history` [N,K] (features named in the manifest) -> `probability` [N].
  */
 import { z } from 'zod'

@@ -29,16 +29,20 @@ export class Center {
     this.#weight = new Float64Array(d)
   }
 
+  /** A value of signal j as its level feature `last`, standardised but not centred. */
+  standardise(j: number, value: number, f = j): number {
+    const { features, signals } = this.#manifest
+    const level = applyTransform((signals[j] as Manifest['signals'][number]).transform, value)
+    return (level - (features.mean[f] as number)) / (features.scale[f] as number)
+  }
+
   /** A signal appeared: its window is padded with `value`, so its level features are known before the graph runs. */
   start(j: number, value: number): void {
-    const { center, features, signals } = this.#manifest
+    const { center, signals } = this.#manifest
     if (center.mode === 'frozen' || (this.#weight[j] as number) > 0) return
-    const d = signals.length
-    const level = applyTransform((signals[j] as Manifest['signals'][number]).transform, value)
     for (const k of LEVELS) {
-      const f = k * d + j
-      const z = (level - (features.mean[f] as number)) / (features.scale[f] as number)
-      this.values[f] = z / ((center.prior_rows[f] as number) + 1)
+      const f = k * signals.length + j
+      this.values[f] = this.standardise(j, value, f) / ((center.prior_rows[f] as number) + 1)
     }
     this.#weight[j] = 1
   }

@@ -192,11 +192,8 @@ export class TargetState {
     this.rows++
     this.#values = values
     this.#window.push(at, values)
-    for (const j of this.#window.appeared) this.#center?.start(j, this.#window.newest(j))
-    if (this.#window.rows === 1) {
-      this.#ensemble?.reset()
-      for (const { state } of this.#ewma) state.fill(0)
-    }
+    for (const j of this.#window.appeared) this.#appear(j)
+    if (this.#window.rows === 1) this.#ensemble?.reset()
   }
 
   /** Writes this target's tensors at position i of a batch made by {@link emptyInputs}. */
@@ -255,6 +252,15 @@ export class TargetState {
     this.#refreshThresholds()
   }
 
+  /** A signal appeared: its centre and its exponential means start with its first value. */
+  #appear(j: number): void {
+    const value = this.#window.newest(j)
+    const center = this.#center as Center
+    center.start(j, value)
+    const row = clipRow(center.standardise(j, value) - (center.values[j] as number))
+    for (const { state } of this.#ewma) state[j] = row
+  }
+
   #score(outputs: ModelOutputs, i: number): TargetScores | null {
     const manifest = this.#manifest as Manifest
     const ensemble = this.#ensemble as Ensemble
@@ -285,7 +291,7 @@ export class TargetState {
     this.#center?.follow(outputs.features, i * KINDS * d, anomaly.ensemble as number, (j) => this.#window.isPresent(j))
     for (const { alpha, state } of this.#ewma) {
       for (let j = 0; j < d; j++) {
-        const row = Math.min(ROW_CLIP, Math.max(-ROW_CLIP, outputs.newest[i * d + j] as number))
+        const row = clipRow(outputs.newest[i * d + j] as number)
         state[j] = (state[j] as number) + alpha * (row - (state[j] as number))
       }
     }
@@ -308,6 +314,10 @@ export interface SavedTargetState {
   readonly center: readonly number[]
   readonly distribution: SavedDistribution | null
   readonly detectors: readonly SavedDistribution[]
+}
+
+function clipRow(x: number): number {
+  return Math.min(ROW_CLIP, Math.max(-ROW_CLIP, x))
 }
 
 function ratioTo(score: number, threshold: number): number {

@@ -1,0 +1,168 @@
+/** What the API needs from the other rooms. Whatever can fail may reject: the request then fails alone. */
+import type { Unit } from '@portent/core'
+import type { Context } from 'hono'
+import type { AlertEvent, Assessment, Hint, ModelState, SignalValues } from '../types.ts'
+
+/** pino's calling convention. */
+export interface ApiLogger {
+  debug(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+type Maybe<T> = T | Promise<T>
+
+export interface TargetState {
+  readonly target: string
+  /** Null before the first row was assessed. */
+  readonly assessment: Assessment | null
+}
+
+/** What can be asked of history besides signals. Health is 0-100. */
+export const HISTORY_FIELDS = ['health', 'anomaly', 'confidence', 'trust', 'failure'] as const
+
+export interface HistoryQuery {
+  /** Unix ms, inclusive. */
+  readonly from: number
+  /** Unix ms, exclusive. */
+  readonly to: number
+  /** ms. */
+  readonly step: number
+  /** Names of HISTORY_FIELDS or of signals. */
+  readonly fields: readonly string[]
+}
+
+export interface HistoryPoint {
+  /** Unix ms: the start of the step. */
+  readonly at: number
+  /** Field -> mean over the step. A field without data in the step is absent. */
+  readonly values: SignalValues
+}
+
+export interface AlertQuery {
+  readonly target?: string
+  /** Only alerts with a smaller id. */
+  readonly before?: number
+  readonly limit: number
+}
+
+export interface SignalFacts {
+  readonly signal: string
+  readonly unit: Unit | 'none'
+  readonly help?: string
+}
+
+export interface ShapFeatureValue {
+  readonly signal: string
+  readonly feature: string
+  readonly value: number
+}
+
+export interface ForestExplanation {
+  readonly base: number
+  readonly output: number
+  readonly signals: SignalValues
+}
+
+export interface ModelFacts {
+  readonly state: ModelState
+  /** Why rules alone score; null while the model is active. */
+  readonly reason: string | null
+  /** Null where no bundle is loaded. */
+  readonly bundle: {
+    readonly name: string
+    readonly version: string
+    /** Of manifest.json. */
+    readonly sha256: string
+    /** Unix ms, where known. */
+    readonly trainedAt: number | null
+    readonly intervalSeconds: number
+    readonly detectors: readonly { readonly name: string; readonly weight: number; readonly sha256: string }[]
+    readonly features: number
+    readonly signals: readonly string[]
+    readonly golden: { readonly cases: number; readonly worst: number | null }
+    readonly failure: { readonly horizonSeconds: number; readonly provisional: boolean } | null
+    /** Unix ms. */
+    readonly loadedAt: number
+    readonly loadSeconds: number
+  } | null
+}
+
+export interface LatencyFacts {
+  readonly count: number
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+}
+
+/** The publisher's `performance()` and the store's latency. */
+export interface PerformanceFacts {
+  readonly cycle: LatencyFacts | null
+  readonly inference: LatencyFacts | null
+  readonly store: LatencyFacts | null
+  readonly requestsPerMinute: number
+  readonly cpuShare: number | null
+  readonly process: {
+    readonly startTimeSeconds?: number
+    readonly cpuSeconds?: number
+    readonly residentBytes?: number
+    readonly heapUsedBytes?: number
+    readonly heapSizeBytes?: number
+    readonly eventLoopDelay?: { readonly meanSeconds: number; readonly maxSeconds: number }
+  }
+}
+
+export type ReloadOutcome =
+  | { readonly ok: true; readonly applied?: readonly string[]; readonly needRestart?: readonly string[] }
+  | { readonly ok: false; readonly errors: readonly string[] }
+
+export interface ApiDeps {
+  readonly version: string
+  readonly log: ApiLogger
+  readonly scoreIntervalSeconds: number
+  /** Path of the metrics. Default `/metrics`. */
+  readonly telemetryPath?: string
+  /** Whether reading routes answer requests from beyond loopback. A function, because it can be reloaded. */
+  readonly openReads: () => boolean
+
+  readonly metricsText: (
+    format: 'text' | 'openmetrics',
+    gzip: boolean,
+  ) => Promise<{ readonly body: Buffer; readonly contentType: string; readonly encoding: 'gzip' | null }>
+  /** Called once a request, with the pattern of its route. */
+  readonly observeRequest: (route: string, method: string, code: number, seconds: number) => void
+
+  readonly targets: () => readonly TargetState[]
+  readonly target: (name: string) => TargetState | undefined
+  readonly history: (target: string, query: HistoryQuery) => Maybe<readonly HistoryPoint[]>
+  /** Newest first. */
+  readonly alerts: (query: AlertQuery) => Maybe<readonly AlertEvent[]>
+  /** Every signal the service knows, in the order they are shown. */
+  readonly signals: () => readonly SignalFacts[]
+  /** Usual range in the signal's unit, null where it is not known. */
+  readonly usualRange?: (target: string, signal: string) => { readonly low: number; readonly high: number } | null
+  readonly hintSentence: (hint: Hint) => string
+  /** Factors whose product is the trust. */
+  readonly trustFactors?: (target: string) => Readonly<Record<string, number>> | null
+  readonly shapFeatures?: (target: string) => readonly ShapFeatureValue[] | null
+  /** Exact TreeSHAP of the forest for the target's latest window; null where there is none. */
+  readonly explainForest?: (target: string) => Promise<ForestExplanation | null>
+
+  readonly sensitivity: (target: string) => number
+  readonly setSensitivity: (target: string, sensitivity: number) => Maybe<void>
+
+  readonly model: () => ModelFacts
+  readonly performance: () => PerformanceFacts
+  /** Null when ready, else the reason why not. */
+  readonly notReady: () => string | null
+  readonly reload: () => Promise<ReloadOutcome>
+
+  /** Unix ms. */
+  readonly now: () => number
+  /** ms. Default performance.now. */
+  readonly monotonic?: () => number
+  /** Address of the socket's other end. Default: asks the connection. */
+  readonly remoteAddress?: (c: Context) => string | undefined
+  /** Tests hold every answer against its schema. Default false. */
+  readonly validateResponses?: boolean
+}

@@ -1,0 +1,59 @@
+/** The HTTP interface. To add a route: one file in routes/, one line in ROUTES, its test. */
+import { Hono } from 'hono'
+import { bind } from './binder.ts'
+import type { ApiDeps } from './deps.ts'
+import { answerErrors, type Env, observe } from './http.ts'
+import { bindOperations } from './operations.ts'
+import type { Route } from './route.ts'
+import { alerts } from './routes/alerts.ts'
+import { explain } from './routes/explain.ts'
+import { health } from './routes/health.ts'
+import { history } from './routes/history.ts'
+import { list } from './routes/list.ts'
+import { model } from './routes/model.ts'
+import { performance } from './routes/performance.ts'
+import { putSettings, settings } from './routes/settings.ts'
+import { signals } from './routes/signals.ts'
+import { targets } from './routes/targets.ts'
+
+export const ROUTES: readonly Route[] = [
+  targets,
+  health,
+  history,
+  signals,
+  explain,
+  settings,
+  putSettings,
+  alerts,
+  model,
+  performance,
+]
+
+export function createApi(deps: ApiDeps): Hono<Env> {
+  const app = new Hono<Env>()
+  app.use(observe(deps))
+  bindOperations(app, deps)
+  bind(app, [list(ROUTES), ...ROUTES], deps)
+  answerErrors(app, deps)
+  return app
+}
+
+export type {
+  AlertQuery,
+  ApiDeps,
+  ApiLogger,
+  ForestExplanation,
+  HistoryPoint,
+  HistoryQuery,
+  LatencyFacts,
+  ModelFacts,
+  PerformanceFacts,
+  ReloadOutcome,
+  ShapFeatureValue,
+  SignalFacts,
+  TargetState,
+} from './deps.ts'
+export { HISTORY_FIELDS } from './deps.ts'
+export { ApiError } from './errors.ts'
+export { defineRoute, type Route, type Scope } from './route.ts'
+export { createServer, type RunningServer, type ServerOptions } from './server.ts'

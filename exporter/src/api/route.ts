@@ -1,0 +1,53 @@
+/** A route as data: what it takes, what it answers, who may call it. */
+import type { z } from 'zod'
+import type { ApiDeps } from './deps.ts'
+
+/** read: anyone who may read. write, admin: changes state. Every route says which. */
+export type Scope = 'read' | 'write' | 'admin'
+
+export interface RouteContext<P, Q, B> {
+  readonly deps: ApiDeps
+  readonly params: P
+  readonly query: Q
+  readonly body: B
+  /** Time of the request, Unix ms. */
+  readonly now: number
+}
+
+interface Described {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Under /api/v1; parameters are `:name`. */
+  readonly path: `/${string}`
+  readonly scope: Scope
+  readonly summary: string
+  readonly description: string
+  /** The statuses it answers besides 200 and those every route has (400, 403, 405, 500). */
+  readonly errors: readonly number[]
+}
+
+export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType>
+  extends Described {
+  readonly params?: P
+  readonly query?: Q
+  readonly body?: B
+  readonly response: R
+  readonly handler: (context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>) => z.input<R> | Promise<z.input<R>>
+}
+
+/** A route whose own types were checked where it was defined. */
+export interface Route extends Described {
+  readonly params?: z.ZodObject
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodType
+  readonly response: z.ZodType
+  readonly handler: (context: RouteContext<unknown, unknown, unknown>) => unknown
+}
+
+export function defineRoute<
+  R extends z.ZodType,
+  P extends z.ZodObject = z.ZodObject<Record<never, never>>,
+  Q extends z.ZodObject = z.ZodObject<Record<never, never>>,
+  B extends z.ZodType = z.ZodUndefined,
+>(spec: RouteSpec<P, Q, B, R>): Route {
+  return spec as unknown as Route
+}

@@ -1,0 +1,106 @@
+/** For tests: everything the API needs, in memory. */
+import { HOST_SIGNALS } from '@portent/core'
+import { NOW, scriptedAlert, scriptedHost, scriptedPublisher } from '../publish/testing.ts'
+import type { Assessment } from '../types.ts'
+import type { ApiDeps, HistoryQuery, ModelFacts, ReloadOutcome } from './deps.ts'
+import { createApi } from './index.ts'
+
+export { NOW, scriptedAlert, scriptedHost }
+
+export const ODD_NAME = 'a/b c?%#"\\ü'
+
+export const LOADED: ModelFacts = {
+  state: 'active',
+  reason: null,
+  bundle: {
+    name: 'host',
+    version: '0123456789ab',
+    sha256: 'ab'.repeat(32),
+    trainedAt: NOW - 86_400_000,
+    intervalSeconds: 10,
+    detectors: [{ name: 'isolation_forest', weight: 1, sha256: 'cd'.repeat(32) }],
+    features: 216,
+    signals: HOST_SIGNALS.map((s) => s.name),
+    golden: { cases: 12, worst: 3e-7 },
+    failure: { horizonSeconds: 3600, provisional: true },
+    loadedAt: NOW - 60_000,
+    loadSeconds: 0.4,
+  },
+}
+
+/** `remote` is where requests come from; change the other fields to script what the rooms behind answer. */
+export function scriptedApi(over: Partial<ApiDeps> = {}) {
+  const { publisher, self } = scriptedPublisher()
+  const assessments = new Map<string, Assessment | null>([
+    ['host', scriptedHost()],
+    [ODD_NAME, scriptedHost({ target: ODD_NAME })],
+    ['new', null],
+  ])
+  publisher.publish(
+    [...assessments.values()].filter((a) => a !== null),
+    NOW,
+  )
+  const state = {
+    remote: '127.0.0.1' as string | undefined,
+    openReads: true,
+    notReady: null as string | null,
+    reload: { ok: true, applied: ['log.level'] } as ReloadOutcome,
+    alerts: Array.from({ length: 5 }, (_, i) => scriptedAlert({ id: 5 - i })),
+    sensitivity: new Map<string, number>(),
+    asked: null as HistoryQuery | null,
+    observed: [] as string[],
+    logged: [] as { level: string; fields: Record<string, unknown>; message: string }[],
+  }
+  const log = (level: string) => (fields: object, message: string) => {
+    state.logged.push({ level, fields: { ...fields }, message })
+  }
+  const deps: ApiDeps = {
+    version: '0.1.0',
+    log: { debug: log('debug'), warn: log('warn'), error: log('error') },
+    scoreIntervalSeconds: 10,
+    openReads: () => state.openReads,
+    metricsText: (format, gzip) => publisher.text(format, gzip),
+    observeRequest: (route, method, code, seconds) => {
+      state.observed.push(`${method} ${route} ${code}`)
+      self.httpRequest(route, method, code, seconds)
+    },
+    targets: () => [...assessments].map(([target, assessment]) => ({ target, assessment })),
+    target: (target) => {
+      const assessment = assessments.get(target)
+      return assessment === undefined ? undefined : { target, assessment }
+    },
+    history: (_target, query) => {
+      state.asked = query
+      return [{ at: query.from, values: { health: 90.5 } }]
+    },
+    alerts: async ({ target, before = Number.POSITIVE_INFINITY, limit }) =>
+      state.alerts.filter((a) => a.id < before && (target === undefined || a.target === target)).slice(0, limit),
+    signals: () => HOST_SIGNALS.map(({ name, unit, help }) => ({ signal: name, unit, help })),
+    usualRange: (_target, signal) => (signal === 'memory_used' ? { low: 0.3, high: 0.6 } : null),
+    hintSentence: ({ signal, value }) => `${signal} is ${value}`,
+    trustFactors: () => ({ coverage: 1, history: 0.8, drift: 1, model: 1 }),
+    shapFeatures: () => [{ signal: 'cpu_busy', feature: 'last', value: 2.5 }],
+    explainForest: async () => ({ base: 8, output: 11, signals: { cpu_busy: 4, memory_used: -1 } }),
+    sensitivity: (target) => state.sensitivity.get(target) ?? 5,
+    setSensitivity: (target, sensitivity) => {
+      state.sensitivity.set(target, sensitivity)
+    },
+    model: () => LOADED,
+    performance: () => ({ ...publisher.performance(), store: { count: 3, p50: 0.001, p95: 0.002, p99: 0.002 } }),
+    notReady: () => state.notReady,
+    reload: async () => state.reload,
+    now: () => NOW,
+    remoteAddress: () => state.remote,
+    validateResponses: true,
+    ...over,
+  }
+  const app = createApi(deps)
+  const send = async (path: string, init: RequestInit & { headers?: Record<string, string> } = {}) =>
+    await app.request(`http://localhost${path}`, { ...init, headers: { Host: 'localhost:1', ...init.headers } })
+  const get = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await send(path, { headers })
+    // biome-ignore lint/suspicious/noExplicitAny: tests read answers of every shape
+    return { status: response.status, headers: response.headers, body: (await response.json()) as any }
+  }
+  return { app, deps, state, publisher, assessments, send, get }
+}

@@ -1,0 +1,57 @@
+/** Root-cause hints: the signals behind a score or a penalty, worst first, with value, usual range and direction. */
+import { FEATURE_KINDS, type UsualRange } from '@portent/core'
+import type { Hint, Penalty, Shap, SignalValues } from '../types.ts'
+
+const MOST = 3
+/** A signal behind less than this share of what is unusual is no hint. */
+const LEAST_SHARE = 0.1
+
+interface HintInputs {
+  readonly values: SignalValues
+  readonly usual: (signal: string) => UsualRange | null
+}
+
+/**
+ * @param features centred standardised features of the row [F], signals in the order of `shap.signals`
+ */
+export function hintsOfShap(shap: Shap, features: Float64Array, { values, usual }: HintInputs): Hint[] {
+  const names = Object.keys(shap.signals)
+  const positive = Object.values(shap.signals).reduce((sum, x) => sum + Math.max(0, x), 0)
+  return Object.entries(shap.signals)
+    .filter(([signal, x]) => x > 0 && x >= LEAST_SHARE * positive && values[signal] !== undefined)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, MOST)
+    .map(([signal, contribution]) => ({
+      signal,
+      value: values[signal] as number,
+      usual: rangeOf(usual(signal)),
+      direction: directionOf(features, names.indexOf(signal), names.length),
+      contribution,
+    }))
+}
+
+export function hintsOfPenalties(penalties: readonly Penalty[], usual: HintInputs['usual']): Hint[] {
+  return [...penalties]
+    .sort((a, b) => b.points - a.points)
+    .slice(0, MOST)
+    .map(({ signal, value, points }) => ({
+      signal,
+      value,
+      usual: rangeOf(usual(signal)),
+      direction: 'above',
+      contribution: points,
+    }))
+}
+
+/** Where the level stands most, above or below; `unsteady` where spread, slope, spike or rate say more than the level. */
+function directionOf(features: Float64Array, j: number, d: number): Hint['direction'] {
+  const z = FEATURE_KINDS.map((_, k) => features[k * d + j] as number)
+  const level = Math.abs(z[0] as number) > Math.abs(z[1] as number) ? (z[0] as number) : (z[1] as number)
+  const moving = Math.max(...z.slice(2).map(Math.abs))
+  if (moving > 2 * Math.abs(level)) return 'unsteady'
+  return level >= 0 ? 'above' : 'below'
+}
+
+function rangeOf(usual: UsualRange | null): Hint['usual'] {
+  return usual && { low: usual.low, high: usual.high }
+}

@@ -1,0 +1,42 @@
+/** Severity by the one table: what an operator should do. A score alone never makes a critical. */
+import type { Resource, Risk, Severity } from '../types.ts'
+
+const WARNING_SURE = 0.5
+const CRITICAL_SURE = 0.8
+/** A resource this full has reached its hard limit. */
+const HARD_LIMIT = 0.99
+
+export interface SeverityInputs {
+  readonly risk: Risk
+  readonly alarm: boolean
+  /** Null where rules alone speak: what they exceed is a fact, not a guess. */
+  readonly confidence: number | null
+  readonly trust: number
+  readonly symptoms: readonly string[]
+  readonly resources: readonly Resource[]
+}
+
+export interface Decision {
+  readonly severity: Severity
+  readonly reason: string
+}
+
+export function severityOf({ risk, alarm, confidence, trust, symptoms, resources }: SeverityInputs): Decision {
+  const exhausted = resources.find((r) => r.used >= HARD_LIMIT)
+  if (exhausted) return { severity: 'critical', reason: `${exhausted.resource} has reached its limit` }
+  if (risk === 'green') {
+    return alarm
+      ? { severity: 'info', reason: 'unusual, but health is good' }
+      : { severity: 'none', reason: 'health is good' }
+  }
+  if (confidence === null) return { severity: 'warning', reason: `risk ${risk} by rules: ${symptoms.join(', ')}` }
+
+  const sure = confidence * trust
+  const words = `risk ${risk}, confidence x trust ${sure.toFixed(2)}`
+  if (risk === 'red' && sure >= CRITICAL_SURE && symptoms.length > 0) {
+    return { severity: 'critical', reason: `${words}, ${symptoms.join(', ')}` }
+  }
+  // Written so that a value that is not a number fails.
+  if (sure >= WARNING_SURE) return { severity: 'warning', reason: words }
+  return { severity: 'info', reason: `${words}: below ${WARNING_SURE}` }
+}

@@ -1,0 +1,255 @@
+/**
+ * The pipeline: rows of all targets due -> windows -> scores -> assessments -> publishers. One run at a time; a step that
+ * fails costs that step, never the cycle.
+ */
+import { emptyInputs, type Manifest, type ModelOutputs, type RowOutcome, TargetState } from '@portent/core'
+import { Escalation } from './assess/alerts.ts'
+import { assess } from './assess/assess.ts'
+import type { Trust } from './assess/trust.ts'
+import { hintSentence } from './assess/words.ts'
+import type { Scorer } from './detect/scorer.ts'
+import { type PrimaryShap, primaryShap } from './explain/primary.ts'
+import type { AlertEvent, Assessment, Row } from './types.ts'
+
+/** Targets handled before the event loop gets its turn: keeps the longest gap short with thousands of targets. */
+const SLICE = 100
+const KINDS = 6
+
+/** What the service keeps for one target between rows. */
+export interface Tracked {
+  readonly name: string
+  state: TargetState
+  /** Bundle the state was made for; null = rules alone. */
+  manifest: Manifest | null
+  sensitivity: number
+  readonly escalation: Escalation
+  lastAt: number
+  assessment: Assessment | null
+  trust: Trust | null
+  shap: PrimaryShap | null
+  /** Centred standardised features of the last row [F]; null where rules alone spoke. */
+  features: Float64Array | null
+}
+
+export type Step = 'window' | 'score' | 'explain' | 'assess' | 'alert' | 'store' | 'publish'
+
+export interface CycleDeps {
+  readonly intervalSeconds: number
+  /** The scorer in force, null = rules alone. Asked once a cycle. */
+  readonly scorer: () => Scorer | null
+  readonly sensitivity: (target: string) => number
+  /** Adaptive state kept from before, for a target seen for the first time. */
+  readonly restore?: (target: string, state: TargetState, manifest: Manifest | null) => void
+  /** In order: history, metrics, ... */
+  readonly publishers: readonly ((batch: readonly Published[]) => void | Promise<void>)[]
+  readonly onAlert: (event: Omit<AlertEvent, 'id'>) => void
+  readonly onError: (step: Step, error: unknown) => void
+  readonly onDropped: (reason: 'late' | 'duplicate' | 'empty', rows: number) => void
+  readonly onNonFinite: (values: number) => void
+}
+
+export interface Published {
+  readonly row: Row
+  readonly assessment: Assessment
+}
+
+interface Due {
+  readonly row: Row
+  readonly tracked: Tracked
+  outcome: RowOutcome | null
+  outputs: ModelOutputs | null
+  /** Position in its batch. */
+  i: number
+}
+
+export class Cycle {
+  readonly targets = new Map<string, Tracked>()
+  readonly #deps: CycleDeps
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(deps: CycleDeps) {
+    this.#deps = deps
+  }
+
+  /** Scores rows, at most one a target, and publishes what they mean. Runs queue up; none overlaps another. */
+  run(rows: readonly Row[]): Promise<Assessment[]> {
+    const next = this.#running.then(() => this.#run(rows))
+    this.#running = next.catch(() => undefined)
+    return next
+  }
+
+  /** Resolves when what was asked for so far is done. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  removeTarget(name: string): void {
+    this.targets.delete(name)
+  }
+
+  /** Takes effect with the next row. */
+  setSensitivity(name: string, sensitivity: number, budget: number): void {
+    const tracked = this.targets.get(name)
+    if (tracked === undefined) return
+    tracked.sensitivity = sensitivity
+    tracked.state.setBudget(budget)
+  }
+
+  async #run(rows: readonly Row[]): Promise<Assessment[]> {
+    const scorer = this.#deps.scorer()
+    const due = await this.#takeIn(rows, scorer?.bundle.manifest ?? null)
+    await this.#score(due, scorer)
+    const failures = await this.#failures(due, scorer)
+    const published = await this.#assess(due, failures)
+    for (const publish of this.#deps.publishers) {
+      await this.#try('publish', () => publish(published))
+    }
+    return published.map((x) => x.assessment)
+  }
+
+  async #takeIn(rows: readonly Row[], manifest: Manifest | null): Promise<Due[]> {
+    const due: Due[] = []
+    await inSlices(rows, (row) => {
+      const tracked = this.#track(row.target, manifest)
+      if (row.at <= tracked.lastAt) {
+        this.#deps.onDropped(row.at === tracked.lastAt ? 'duplicate' : 'late', 1)
+        return
+      }
+      tracked.lastAt = row.at
+      const before = tracked.state.nonFinite
+      tracked.state.push(row.at, row.values)
+      this.#deps.onNonFinite(tracked.state.nonFinite - before)
+      due.push({ row, tracked, outcome: null, outputs: null, i: due.length })
+    })
+    return due
+  }
+
+  /** A target seen first, or one whose bundle changed, starts with a state of its own. */
+  #track(name: string, manifest: Manifest | null): Tracked {
+    const known = this.targets.get(name)
+    if (known && known.manifest === manifest) return known
+    const { intervalSeconds } = this.#deps
+    const sensitivity = known?.sensitivity ?? this.#deps.sensitivity(name)
+    let state = new TargetState(manifest, { intervalSeconds, sensitivity })
+    try {
+      this.#deps.restore?.(name, state, manifest)
+    } catch (error) {
+      this.#deps.onError('window', error)
+      state = new TargetState(manifest, { intervalSeconds, sensitivity })
+    }
+    const tracked: Tracked = {
+      name,
+      state,
+      manifest,
+      sensitivity,
+      escalation: known?.escalation ?? new Escalation(),
+      lastAt: known?.lastAt ?? Number.NEGATIVE_INFINITY,
+      assessment: known?.assessment ?? null,
+      trust: null,
+      shap: null,
+      features: null,
+    }
+    this.targets.set(name, tracked)
+    return tracked
+  }
+
+  async #score(due: readonly Due[], scorer: Scorer | null): Promise<void> {
+    let outputs: ModelOutputs | null = null
+    if (scorer !== null && due.length > 0) {
+      const inputs = emptyInputs(scorer.bundle.manifest, due.length)
+      await inSlices(due, ({ tracked, i }) => tracked.state.writeInputs(inputs, i))
+      outputs = await this.#try('score', () => scorer.score(inputs))
+    }
+    await inSlices(due, (one) => {
+      one.outputs = outputs
+      one.outcome = one.tracked.state.finish(outputs, one.i)
+    })
+  }
+
+  /** Probabilities by target, for those whose history is long enough. */
+  async #failures(due: readonly Due[], scorer: Scorer | null): Promise<Map<string, number>> {
+    const ready = due.filter((x) => x.outcome?.failureFeatures)
+    const probabilities = new Map<string, number>()
+    if (scorer === null || ready.length === 0) return probabilities
+    const history = Float64Array.from(ready.flatMap((x) => x.outcome?.failureFeatures ?? []))
+    const found = await this.#try('score', () => scorer.failure(history, ready.length))
+    ready.forEach(({ tracked }, i) => {
+      if (found) probabilities.set(tracked.name, found[i] as number)
+    })
+    return probabilities
+  }
+
+  async #assess(due: readonly Due[], failures: ReadonlyMap<string, number>): Promise<Published[]> {
+    const published: Published[] = []
+    await inSlices(due, ({ row, tracked, outcome, outputs, i }) => {
+      if (outcome === null) return
+      try {
+        this.#explain(tracked, outcome, outputs, i)
+        const { assessment, trust } = assess({
+          row,
+          state: tracked.state,
+          outcome,
+          manifest: tracked.manifest,
+          shap: tracked.shap,
+          features: tracked.features,
+          failureProbability: failures.get(tracked.name) ?? null,
+          intervalSeconds: this.#deps.intervalSeconds,
+          sensitivity: tracked.sensitivity,
+        })
+        tracked.assessment = assessment
+        tracked.trust = trust
+        published.push({ row, assessment })
+        this.#alert(tracked, assessment)
+      } catch (error) {
+        this.#deps.onError('assess', error)
+      }
+    })
+    return published
+  }
+
+  #explain(tracked: Tracked, { scores }: RowOutcome, outputs: ModelOutputs | null, i: number): void {
+    tracked.shap = null
+    tracked.features = null
+    const { manifest, state } = tracked
+    if (scores === null || outputs === null || manifest === null) return
+    const width = KINDS * manifest.signals.length
+    tracked.features = outputs.features.slice(i * width, (i + 1) * width)
+    tracked.shap = primaryShap(manifest, outputs.contributions, i, (j) => state.isPresent(j))
+  }
+
+  #alert(tracked: Tracked, assessment: Assessment): void {
+    const from = tracked.escalation.step(assessment.severity)
+    if (from === null) return
+    const why = assessment.hints.map(hintSentence)
+    const message = [`${assessment.target}: ${assessment.severityReason}`, ...why].join('; ')
+    const { target, at, severity, health, scores, trust, hints } = assessment
+    this.#deps.onAlert({
+      target,
+      at,
+      from,
+      severity,
+      health,
+      confidence: scores?.confidence ?? null,
+      trust,
+      message,
+      hints,
+    })
+  }
+
+  async #try<T>(step: Step, run: () => T | Promise<T>): Promise<T | null> {
+    try {
+      return await run()
+    } catch (error) {
+      this.#deps.onError(step, error)
+      return null
+    }
+  }
+}
+
+/** Calls `each` for every item, giving the event loop its turn between slices. */
+async function inSlices<T>(items: readonly T[], each: (item: T) => void): Promise<void> {
+  for (let i = 0; i < items.length; i++) {
+    if (i > 0 && i % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+    each(items[i] as T)
+  }
+}

@@ -1,0 +1,184 @@
+/** One assessment -> its series, in the order of importance by which a target's limit of series is spent. */
+import { HOST_SIGNALS, type Unit } from '@portent/core'
+import { type Assessment, MODEL_STATES, RISKS, SEVERITIES } from '../types.ts'
+import { ALERT_SEVERITIES, TARGET_METRICS, type TargetMetric } from './catalogue.ts'
+import { type SeriesWriter, wellFormed } from './exposition.ts'
+
+/** How a signal is printed. */
+export interface SignalInfo {
+  readonly unit: Unit
+  /** Headline and capacity signals are always printed, the others only with `raw: all`. */
+  readonly always: boolean
+}
+
+/** The bundle an assessment names by its version. */
+export interface ModelInfo {
+  readonly version: string
+  readonly sha256: string
+  /** Unix seconds, where known. */
+  readonly trainedSeconds?: number
+}
+
+export interface ShapFeature {
+  readonly signal: string
+  /** last, mean, std, slope, spike or rate. */
+  readonly feature: string
+  readonly value: number
+}
+
+export interface SeriesInput {
+  readonly assessment: Assessment
+  readonly raw: 'headline' | 'all'
+  readonly signals: ReadonlyMap<string, SignalInfo> | undefined
+  readonly model: ModelInfo | undefined
+  /** Severity -> alerts so far. */
+  readonly alerts: ReadonlyMap<string, number> | undefined
+  readonly features: readonly ShapFeature[] | null
+}
+
+export const HOST_SIGNAL_INFO: ReadonlyMap<string, SignalInfo> = new Map(
+  HOST_SIGNALS.map((s) => [
+    s.name,
+    { unit: s.unit, always: s.headline === true || s.capacity !== undefined || s.name === 'probe_failed' },
+  ]),
+)
+
+const INDEX = new Map<string, number>(TARGET_METRICS.map(({ name }, i) => [name, i]))
+const id = (name: TargetMetric): number => INDEX.get(name) ?? -1
+
+const F = {
+  lastScore: id('portent_last_score_timestamp_seconds'),
+  modelState: id('portent_model_state'),
+  modelReady: id('portent_model_ready'),
+  modelInfo: id('portent_model_info'),
+  modelTrained: id('portent_model_trained_timestamp_seconds'),
+  health: id('portent_health_ratio'),
+  risk: id('portent_risk_state'),
+  severity: id('portent_severity_state'),
+  alarm: id('portent_alarm_active'),
+  anomaly: id('portent_anomaly_score'),
+  confidence: id('portent_confidence_ratio'),
+  trust: id('portent_trust_ratio'),
+  failure: id('portent_failure_probability_ratio'),
+  drift: id('portent_drift_ratio'),
+  drifted: id('portent_drift_detected'),
+  budget: id('portent_false_alarm_budget_ratio'),
+  alerts: id('portent_alerts_total'),
+  coverage: id('portent_signal_coverage_ratio'),
+  warmup: id('portent_warmup_progress_ratio'),
+  resource: id('portent_resource_used_ratio'),
+  shap: id('portent_shap_value'),
+  shapBase: id('portent_shap_base'),
+  shapOutput: id('portent_shap_output'),
+  shapFeature: id('portent_shap_feature_value'),
+}
+
+const SIGNAL_FAMILY: Readonly<Record<Unit, number>> = {
+  ratio: id('portent_signal_ratio'),
+  seconds: id('portent_signal_seconds'),
+  bytes_per_second: id('portent_signal_bytes_per_second'),
+  per_second: id('portent_signal_per_second'),
+  count: id('portent_signal_items'),
+  celsius: id('portent_signal_celsius'),
+}
+
+/** What remains of a target whose scores are too old to be shown. It is not ready: nothing scores it now. */
+export function writeStale(w: SeriesWriter, a: Assessment): void {
+  w.put(F.lastScore, '', a.at / 1000)
+  states(w, F.modelState, MODEL_STATES, a.model)
+  w.put(F.modelReady, '', 0)
+}
+
+export function writeSeries(
+  w: SeriesWriter,
+  { assessment: a, raw, signals, model, alerts, features }: SeriesInput,
+): void {
+  const { scores, shap } = a.model === 'active' ? a : { scores: null, shap: null }
+  const info = signals ?? HOST_SIGNAL_INFO
+
+  w.put(F.lastScore, '', a.at / 1000)
+  states(w, F.modelState, MODEL_STATES, a.model)
+  w.put(F.modelReady, '', Number(a.model === 'active' && a.warmup.window >= 1))
+  w.put(F.health, '', a.health / 100)
+  states(w, F.risk, RISKS, a.risk)
+  states(w, F.severity, SEVERITIES, a.severity)
+  if (scores !== null) {
+    w.put(F.alarm, '', Number(scores.alarm))
+    const ensemble = scores.anomaly.ensemble
+    if (ensemble !== undefined) w.put(F.anomaly, 'ensemble', ensemble)
+    w.put(F.confidence, '', scores.confidence)
+  }
+  w.put(F.trust, '', a.trust)
+  if (a.failure !== null) w.put(F.failure, horizon(a.failure.horizonSeconds), a.failure.probability)
+  if (a.drift !== null) {
+    w.put(F.drift, '', a.drift.ratio)
+    w.put(F.drifted, '', Number(a.drift.detected))
+  }
+  for (const severity of ALERT_SEVERITIES) w.put(F.alerts, severity, alerts?.get(severity) ?? 0)
+  w.put(F.coverage, '', a.coverage)
+  w.put(F.warmup, 'window', a.warmup.window)
+  w.put(F.warmup, 'failure', a.warmup.failure)
+  w.put(F.warmup, 'drift', a.warmup.drift)
+  if (scores !== null) {
+    w.put(F.budget, 'requested', scores.budget.requested)
+    w.put(F.budget, 'realised', scores.budget.realised)
+  }
+  if (model !== undefined) {
+    w.put(F.modelInfo, `${model.version}\u0000${model.sha256}`, 1)
+    if (model.trainedSeconds !== undefined) w.put(F.modelTrained, '', model.trainedSeconds)
+  }
+  if (scores !== null) {
+    for (const detector in scores.anomaly) {
+      const score = scores.anomaly[detector]
+      if (detector !== 'ensemble' && score !== undefined) w.put(F.anomaly, detector, score)
+    }
+  }
+  putSignals(w, a, info, (s) => s.always)
+  if (shap !== null) {
+    w.put(F.shapBase, '', shap.base)
+    w.put(F.shapOutput, '', shap.output)
+    for (const signal in shap.signals) w.put(F.shap, signal, shap.signals[signal] ?? 0)
+  }
+  putResources(w, a)
+  if (raw === 'all') putSignals(w, a, info, (s) => !s.always)
+  if (shap !== null && features !== null) {
+    for (const { signal, feature, value } of features) w.put(F.shapFeature, `${signal}\u0000${feature}`, value)
+  }
+}
+
+/** Exactly one of the states is 1. */
+function states(w: SeriesWriter, family: number, all: readonly string[], current: string): void {
+  for (const state of all) w.put(family, state, Number(state === current))
+}
+
+function putSignals(
+  w: SeriesWriter,
+  a: Assessment,
+  info: ReadonlyMap<string, SignalInfo>,
+  wanted: (info: SignalInfo) => boolean,
+): void {
+  for (const signal in a.values) {
+    const known = info.get(signal)
+    const value = a.values[signal]
+    if (known !== undefined && value !== undefined && wanted(known)) w.put(SIGNAL_FAMILY[known.unit], signal, value)
+  }
+}
+
+/** The fullest first, so that the limit of series cuts off the emptiest. A name counts once. */
+function putResources(w: SeriesWriter, a: Assessment): void {
+  const seen = new Set<string>()
+  const order = a.resources.length > 32 ? [...a.resources].sort((x, y) => y.used - x.used) : a.resources
+  for (const { resource, used } of order) {
+    // A NUL would split the label values; no file system can have one in a name.
+    const name = wellFormed(resource).replaceAll('\u0000', '\ufffd')
+    if (seen.has(name)) continue
+    seen.add(name)
+    w.put(F.resource, name, used)
+  }
+}
+
+/** 3600 -> `1h`, 900 -> `15m`, 90 -> `90s`. */
+export function horizon(seconds: number): string {
+  if (seconds % 3600 === 0) return `${seconds / 3600}h`
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`
+}

@@ -1,0 +1,371 @@
+/**
+ * The store: history, alerts, settings and adaptive state of all targets in one SQLite file.
+ *
+ * Nothing of it stops the cycle: `history.write` reports what it could not do, and a database that turns out to be
+ * corrupt is put aside and begun afresh.
+ */
+import { statSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { AlertEvent, Row } from '../types.ts'
+import { type Connection, limitPages, PAGE_BYTES, RUN_BUSY_MS } from './connection.ts'
+import { kindOf, type StoreError, wrap } from './errors.ts'
+import { type Retention, rawHorizon } from './purge.ts'
+import { type Range, type RangeFields, range } from './range.ts'
+import { Session, type StoreLog } from './session.ts'
+import type { AlertQuery } from './tables/alerts.ts'
+import type { StoredAssessment } from './tables/assessments.ts'
+import type { SavedState } from './tables/state.ts'
+import type { Target, TargetKind } from './tables/targets.ts'
+import { decode } from './values.ts'
+import type { HistoryEntry, Written } from './writer.ts'
+
+export { StoreError, type StoreErrorKind } from './errors.ts'
+export {
+  ASSESSMENT_FIELDS,
+  type AssessmentField,
+  MAX_POINTS,
+  type Point,
+  type Range,
+  type RangeFields,
+} from './range.ts'
+export type { StoreLog } from './session.ts'
+export type { AlertQuery } from './tables/alerts.ts'
+export type { StoredAssessment, StoredReasons } from './tables/assessments.ts'
+export type { SavedState } from './tables/state.ts'
+export type { Target, TargetKind } from './tables/targets.ts'
+export type { HistoryEntry } from './writer.ts'
+
+export interface StoreOptions {
+  /** Path, or `:memory:`. The folder must exist. */
+  readonly file: string
+  /** Default 16 MiB; 0 for none. */
+  readonly ballastBytes?: number
+  /** Of the database file without its write-ahead log; default 1 GiB. */
+  readonly maxBytes?: number
+  /** Default 24. */
+  readonly rawHours?: number
+  /** Default 30. */
+  readonly minuteDays?: number
+  /** Rows held in memory while another process locks the database; default 5000. */
+  readonly bufferRows?: number
+  /** Wall clock, Unix ms. */
+  readonly clock?: () => number
+  readonly log?: StoreLog
+}
+
+export interface WriteResult extends Written {
+  /** Rows held in memory, not durable yet; the next call writes them first. */
+  readonly buffered: number
+  /** Rows that were given up: no room on the disk, or more than the buffer holds. */
+  readonly lost: number
+  readonly error?: StoreError
+}
+
+export interface StoreStats {
+  /** Of the database file. */
+  readonly bytes: number
+  readonly walBytes: number
+  readonly pages: number
+  readonly freePages: number
+  /** How long the last write took, ms; 0 before the first. */
+  readonly lastWriteMs: number
+  /** Failed operations since the start, by kind. */
+  readonly errors: Readonly<Record<string, number>>
+  readonly corruptFilesPutAside: number
+  readonly ballast: 'present' | 'released' | 'off'
+  /** The last write was refused because the file cannot be written. */
+  readonly readOnly: boolean
+  readonly bufferedRows: number
+  /** Since the start. */
+  readonly lostRows: number
+}
+
+const NOTHING: Written = { written: 0, duplicates: 0, late: 0, expired: 0, invalid: 0 }
+/** Buffered rows that one call writes besides its own. */
+const CATCH_UP = 1000
+/** Of one purge transaction, with its commit a little more. */
+const SLICE_MS = 3
+const CLOSE_BUSY_MS = 1000
+const BUFFERED_ALERTS = 1000
+const QUIET: StoreLog = { info() {}, warn() {}, error() {} }
+
+/** Opens the file, or a new one. Throws StoreError naming the path: `newer`, `foreign`, `readonly`, `locked`, `full`. */
+export function openStore(options: StoreOptions): Store {
+  return new Store(options)
+}
+
+export class Store {
+  readonly #file: string
+  readonly #clock: () => number
+  readonly #retention: Retention
+  readonly #bufferRows: number
+  readonly #session: Session
+  /** Also of targets that the database does not know any more: it may have to be begun afresh. */
+  readonly #kinds = new Map<string, TargetKind>()
+  #buffer: HistoryEntry[] = []
+  #alerts: Omit<AlertEvent, 'id'>[] = []
+  #maintaining: Promise<void> | null = null
+  #lastWriteMs = 0
+  #readOnly = false
+  #lost = 0
+
+  constructor(options: StoreOptions) {
+    this.#file = options.file
+    this.#clock = options.clock ?? Date.now
+    this.#retention = {
+      rawHours: options.rawHours ?? 24,
+      minuteDays: options.minuteDays ?? 30,
+      maxBytes: options.maxBytes ?? 2 ** 30,
+    }
+    this.#bufferRows = options.bufferRows ?? 5000
+    this.#session = new Session({
+      file: this.#file,
+      ballastBytes: this.#file === ':memory:' ? 0 : (options.ballastBytes ?? 16 << 20),
+      retention: this.#retention,
+      clock: this.#clock,
+      log: options.log ?? QUIET,
+      kinds: this.#kinds,
+    })
+  }
+
+  readonly targets = {
+    /** Makes the target known; an existing one takes the kind. A failure is made up for by the next write. */
+    ensure: (name: string, kind: TargetKind): void => {
+      this.#kinds.set(name, kind)
+      this.#session.attempt('adding a target', ({ tables }) => tables.targets.ensure(name, kind, this.#clock()))
+    },
+    /** By name. */
+    list: (): Target[] => this.#session.run('listing targets', ({ tables }) => tables.targets.list()),
+    /** Gone at once; its rows go with the next `maintain`. False if there is no such target. */
+    remove: (name: string): boolean => {
+      this.#kinds.delete(name)
+      this.#buffer = this.#buffer.filter(({ row }) => row.target !== name)
+      this.#alerts = this.#alerts.filter(({ target }) => target !== name)
+      return this.#session.run('removing a target', ({ tables, writer }) => {
+        writer.forget()
+        return tables.targets.remove(name, this.#clock())
+      })
+    },
+  }
+
+  readonly settings = {
+    /** All that were put, by key. */
+    get: (target: string): Record<string, unknown> =>
+      this.#session.run('reading settings', ({ tables }) => {
+        const found = tables.targets.find(target)
+        return found ? tables.settings.all(found.id) : {}
+      }),
+    put: (target: string, key: string, value: unknown): void => {
+      this.#session.run('writing settings', ({ tables }) =>
+        tables.settings.put(this.#id(tables, target), key, value, this.#clock()),
+      )
+    },
+  }
+
+  readonly state = {
+    load: (target: string, name: string): SavedState | undefined =>
+      this.#session.run('loading state', ({ tables }) => {
+        const found = tables.targets.find(target)
+        return found && tables.state.load(found.id, name)
+      }),
+    /** False, logged and counted, if it could not be written; the next save makes up for it. */
+    save: (target: string, name: string, data: Uint8Array): boolean =>
+      this.#session.attempt('saving state', ({ tables }) =>
+        tables.state.save(this.#id(tables, target), name, data, this.#clock()),
+      ) !== undefined,
+  }
+
+  readonly alerts = {
+    /** The alert with its id, or null if it could not be written yet: it is then written with the next batch. */
+    add: (event: Omit<AlertEvent, 'id'>): AlertEvent | null => {
+      const id = this.#session.attempt('adding an alert', ({ tables }) =>
+        tables.alerts.add(this.#id(tables, event.target), event),
+      )
+      if (id !== undefined) return { ...event, id }
+      if (this.#alerts.length < BUFFERED_ALERTS) this.#alerts.push(event)
+      return null
+    },
+    /** Newest first. An unknown target has none. */
+    list: (query: AlertQuery = {}): AlertEvent[] =>
+      this.#session.run('listing alerts', ({ tables }) => {
+        if (query.target === undefined) return tables.alerts.list(null, query)
+        const found = tables.targets.find(query.target)
+        return found ? tables.alerts.list(found.id, query) : []
+      }),
+  }
+
+  readonly history = {
+    /**
+     * One transaction for the batch, the minute aggregates included; a large fleet writes slices of some 250 targets.
+     * Never throws: what is not durable is in `buffered` or `lost`, with `error`.
+     */
+    write: (batch: readonly HistoryEntry[]): WriteResult => this.#write(batch),
+
+    /** See {@link Range}: raw rows or minutes in steps of `step` ms. An unknown target has no points. */
+    range: async (target: string, from: number, to: number, step: number, fields: RangeFields): Promise<Range> => {
+      try {
+        return await this.#session.run('reading history', ({ db, tables }) =>
+          range(db, tables, tables.targets.find(target)?.id ?? -1, from, to, step, fields),
+        )
+      } catch (error) {
+        // Found between two pages, where `run` does not see it.
+        if (kindOf(error) === 'corrupt' && !this.#session.closed) this.#session.recover()
+        throw wrap(error, 'reading history', this.#file)
+      }
+    },
+
+    /** Raw rows of [from, to] (Unix ms), oldest first. */
+    rows: (target: string, from: number, to: number, limit = 1000): Row[] =>
+      this.#session.run('reading rows', ({ tables }) => {
+        const found = tables.targets.find(target)
+        if (!found) return []
+        return tables.readings.page(found.id, from, to, limit).map((r) => ({
+          target,
+          at: r.at,
+          values: decode(r.values, tables.signalSets.get(r.set).names),
+          resources: r.resources === null ? [] : (JSON.parse(r.resources) as Row['resources']),
+        }))
+      }),
+
+    /** Raw assessments of [from, to] (Unix ms), oldest first. */
+    assessments: (target: string, from: number, to: number, limit = 1000): StoredAssessment[] =>
+      this.#session.run('reading assessments', ({ tables }) => {
+        const found = tables.targets.find(target)
+        return found ? tables.assessments.page(found.id, from, to, limit) : []
+      }),
+  }
+
+  /**
+   * About once a minute: writes what is buffered, purges in slices of a few ms with other work in between, checkpoints,
+   * puts the ballast back. Never rejects. A call during another returns that one's promise.
+   */
+  maintain(): Promise<void> {
+    this.#maintaining ??= this.#maintain().finally(() => {
+      this.#maintaining = null
+    })
+    return this.#maintaining
+  }
+
+  stats(): StoreStats {
+    const pragma = (name: string) => Number(this.#session.current?.db.pragma(name, { simple: true }) ?? 0)
+    const [pages, freePages] = this.#session.attempt('reading statistics', () => [
+      pragma('page_count'),
+      pragma('freelist_count'),
+    ]) ?? [0, 0]
+    return {
+      bytes: this.#size('') || (pages ?? 0) * PAGE_BYTES,
+      walBytes: this.#size('-wal'),
+      pages: pages ?? 0,
+      freePages: freePages ?? 0,
+      lastWriteMs: this.#lastWriteMs,
+      errors: { ...this.#session.errors },
+      corruptFilesPutAside: this.#session.putAside,
+      ballast: this.#session.ballast,
+      readOnly: this.#readOnly,
+      bufferedRows: this.#buffer.length,
+      lostRows: this.#lost,
+    }
+  }
+
+  /** Writes what is buffered, checkpoints, closes. Returns the rows that could not be written. */
+  close(): number {
+    if (this.#session.closed) return 0
+    this.#session.setBusyTimeout(CLOSE_BUSY_MS)
+    for (let before = -1; this.#buffer.length > 0 && this.#buffer.length !== before; ) {
+      before = this.#buffer.length
+      this.#write([])
+    }
+    this.#session.close()
+    return this.#buffer.length
+  }
+
+  #size(suffix: string): number {
+    if (this.#file === ':memory:') return 0
+    return statSync(this.#file + suffix, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  #id(tables: Connection['tables'], target: string): number {
+    return tables.targets.ensure(target, this.#kinds.get(target), this.#clock())
+  }
+
+  #write(batch: readonly HistoryEntry[]): WriteResult {
+    const started = performance.now()
+    const held = this.#buffer.length
+    const all = held > 0 ? this.#buffer.concat(batch) : batch
+    const now = all.slice(0, batch.length + CATCH_UP)
+    const rest = all.slice(now.length)
+    let result: Written = NOTHING
+    let error: StoreError | undefined
+    let lost = 0
+    try {
+      if (now.length > 0 || this.#alerts.length > 0) result = this.#transaction(now)
+      this.#buffer = rest
+      this.#readOnly = false
+      this.#session.setBusyTimeout(RUN_BUSY_MS)
+    } catch (caught) {
+      error = this.#session.fail(caught, `writing ${now.length} rows`)
+      if (error.kind === 'readonly') this.#readOnly = true
+      if (error.kind === 'locked') {
+        lost = Math.max(0, all.length - this.#bufferRows)
+        this.#buffer = all.slice(lost)
+        // Later batches do not wait for the same lock again.
+        this.#session.setBusyTimeout(0)
+      } else {
+        lost = now.length
+        this.#buffer = rest
+      }
+    }
+    this.#lost += lost
+    this.#lastWriteMs = performance.now() - started
+    return { ...result, buffered: this.#buffer.length, lost, ...(error && { error }) }
+  }
+
+  #transaction(entries: readonly HistoryEntry[]): Written {
+    const now = this.#clock()
+    const write = () =>
+      this.#session.run('writing', ({ db, tables, writer }) =>
+        db
+          .transaction(() => {
+            for (const event of this.#alerts) tables.alerts.add(this.#id(tables, event.target), event)
+            return writer.write(entries, now, rawHorizon(now, this.#retention))
+          })
+          .immediate(),
+      )
+    let result: Written
+    try {
+      result = write()
+    } catch (error) {
+      if (kindOf(error) !== 'full') throw error
+      this.#session.fail(error, 'writing')
+      this.#session.makeRoom(entries.length)
+      result = write()
+    }
+    this.#alerts = []
+    return result
+  }
+
+  async #maintain(): Promise<void> {
+    if (this.#session.closed) return
+    if (this.#buffer.length > 0 || this.#alerts.length > 0) this.#write([])
+    const open = this.#session.current
+    if (!open) return
+    const steps = open.purger.steps(this.#clock())
+    const slice = (): boolean => {
+      const end = performance.now() + SLICE_MS
+      while (!steps.next().done) if (performance.now() > end) return false
+      return true
+    }
+    for (let done: boolean | undefined = false; !done; await nextTurn()) {
+      if (this.#session.current !== open) return
+      done = this.#session.attempt('purging', ({ db }) => db.transaction(slice).immediate())
+      // A failed slice was rolled back, the steps were not: the next call begins again.
+      if (done === undefined) break
+    }
+    if (this.#session.current !== open) return
+    this.#session.attempt('checkpointing', ({ db }) => {
+      limitPages(db, this.#retention.maxBytes)
+      return db.pragma('wal_checkpoint(PASSIVE)')
+    })
+    await this.#session.restoreBallast()
+  }
+}

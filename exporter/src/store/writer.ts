@@ -1,0 +1,186 @@
+/** One transaction for a batch of rows and their assessments, with the minute aggregates. */
+import type { Assessment, Row } from '../types.ts'
+import { Minute, minuteOf } from './minute.ts'
+import type { Tables } from './tables/index.ts'
+import type { SignalSet } from './tables/signal_sets.ts'
+import type { TargetKind } from './tables/targets.ts'
+import { bytesOf } from './values.ts'
+
+export interface HistoryEntry {
+  readonly row: Row
+  readonly assessment: Assessment
+}
+
+export interface Written {
+  /** Rows that are durable now. */
+  written: number
+  /** Rows of a target and time that the history has already; ignored. */
+  duplicates: number
+  /** Of those written: rows older than the newest of their target. */
+  late: number
+  /** Rows older than the raw history reaches; ignored, since a repeat could not be told from a new row. */
+  expired: number
+  /** Rows without a time or with a health that is no number; ignored. */
+  invalid: number
+}
+
+/** What the writer remembers of a target between batches. Nothing of it is lost when it is dropped. */
+interface Known {
+  readonly id: number
+  newest: number
+  set: SignalSet | undefined
+  shapSet: SignalSet | undefined
+  values: Float64Array
+  valueBytes: Buffer
+  minute: Minute | undefined
+}
+
+const EMPTY = new Float64Array(0)
+
+export class Writer {
+  readonly #tables: Tables
+  readonly #kinds: ReadonlyMap<string, TargetKind>
+  readonly #known = new Map<string, Known>()
+  #shap = EMPTY
+  #shapBytes = bytesOf(EMPTY)
+
+  /** `kinds`: of the targets that were ensured; any other is a host. */
+  constructor(tables: Tables, kinds: ReadonlyMap<string, TargetKind>) {
+    this.#tables = tables
+    this.#kinds = kinds
+  }
+
+  /** Must follow a transaction that was rolled back, the removal of a target, and a purge of minutes. */
+  forget(): void {
+    this.#known.clear()
+    this.#tables.signalSets.clear()
+  }
+
+  /** Call within a transaction. `now`: Unix ms; rows before `horizon` are expired. */
+  write(batch: readonly HistoryEntry[], now: number, horizon: number): Written {
+    const result: Written = { written: 0, duplicates: 0, late: 0, expired: 0, invalid: 0 }
+    const touched = new Set<Known>()
+    for (const { row, assessment } of batch) {
+      if (!Number.isSafeInteger(row.at) || !Number.isFinite(assessment.health)) result.invalid++
+      else if (row.at < horizon) result.expired++
+      else {
+        const target = this.#target(row.target, now)
+        const set = this.#encode(target, row)
+        const resources = row.resources.length > 0 ? JSON.stringify(row.resources) : null
+        const id = this.#tables.readings.insert(target.id, row.at, set.id, target.valueBytes, resources)
+        if (id === null) result.duplicates++
+        else {
+          this.#assess(target, id, assessment)
+          this.#aggregate(target, set, row.at, assessment)
+          touched.add(target)
+          result.written++
+          if (row.at < target.newest) result.late++
+          else target.newest = row.at
+        }
+      }
+    }
+    for (const target of touched) this.#putMinute(target)
+    return result
+  }
+
+  #target(name: string, now: number): Known {
+    const known = this.#known.get(name)
+    if (known) return known
+    const id = this.#tables.targets.ensure(name, this.#kinds.get(name), now)
+    const fresh: Known = {
+      id,
+      newest: this.#tables.readings.last(id) ?? Number.NEGATIVE_INFINITY,
+      set: undefined,
+      shapSet: undefined,
+      values: EMPTY,
+      valueBytes: bytesOf(EMPTY),
+      minute: undefined,
+    }
+    this.#known.set(name, fresh)
+    return fresh
+  }
+
+  /** Fills the target's values in the order of the returned set. */
+  #encode(target: Known, row: Row): SignalSet {
+    let { set } = target
+    if (!set || !fill(target.values, set, row.values)) {
+      set = this.#tables.signalSets.cover(set, Object.keys(row.values))
+      if (set !== target.set) {
+        target.set = set
+        target.values = new Float64Array(set.names.length)
+        target.valueBytes = bytesOf(target.values)
+      }
+      fill(target.values, set, row.values)
+    }
+    return set
+  }
+
+  #assess(target: Known, id: number, assessment: Assessment): void {
+    const { shap } = assessment
+    if (!shap) {
+      this.#tables.assessments.insert(id, assessment, null, null)
+      return
+    }
+    const names = Object.keys(shap.signals)
+    const set =
+      target.shapSet?.names.length === names.length && names.every((name) => target.shapSet?.index.has(name))
+        ? target.shapSet
+        : this.#tables.signalSets.of(names)
+    target.shapSet = set
+    if (this.#shap.length !== set.names.length + 2) {
+      this.#shap = new Float64Array(set.names.length + 2)
+      this.#shapBytes = bytesOf(this.#shap)
+    }
+    this.#shap[0] = finite(shap.base)
+    this.#shap[1] = finite(shap.output)
+    set.names.forEach((name, i) => {
+      this.#shap[i + 2] = finite(shap.signals[name])
+    })
+    this.#tables.assessments.insert(id, assessment, set.id, this.#shapBytes)
+  }
+
+  #aggregate(target: Known, set: SignalSet, at: number, assessment: Assessment): void {
+    const start = minuteOf(at)
+    let { minute } = target
+    if (minute?.at !== start) {
+      this.#putMinute(target)
+      const stored = this.#tables.readingsMinute.get(target.id, start)
+      const storedSet = stored ? this.#tables.signalSets.get(stored.set) : set
+      minute = new Minute(start, storedSet, stored, stored && this.#tables.assessmentsMinute.get(stored.id))
+      target.minute = minute
+    }
+    if (minute.set === set) {
+      minute.add(target.values, assessment)
+      return
+    }
+    const both = this.#tables.signalSets.of([...minute.set.names, ...set.names])
+    minute.widen(both)
+    const values = new Float64Array(both.names.length).fill(Number.NaN)
+    set.names.forEach((name, i) => {
+      values[both.index.get(name) ?? -1] = target.values[i] ?? Number.NaN
+    })
+    minute.add(values, assessment)
+  }
+
+  #putMinute({ id, minute }: Known): void {
+    if (!minute?.changed) return
+    minute.id = this.#tables.readingsMinute.put(minute.id, id, minute.at, minute.readings())
+    const assessed = minute.assessed()
+    if (assessed) this.#tables.assessmentsMinute.put(minute.id, assessed)
+    minute.changed = false
+  }
+}
+
+const finite = (x: number | undefined) => (x !== undefined && Number.isFinite(x) ? x : 0)
+
+/** False if a name is not of the set. */
+function fill(into: Float64Array, set: SignalSet, values: Row['values']): boolean {
+  into.fill(Number.NaN)
+  for (const name in values) {
+    const i = set.index.get(name)
+    if (i === undefined) return false
+    const value = values[name]
+    if (value !== undefined && Number.isFinite(value)) into[i] = value
+  }
+  return true
+}

@@ -1,0 +1,27 @@
+/** The detectors that training knows. To add one: its file, a line here, and the checks of detectors.test.ts hold for it. */
+
+import { batchesOf, type TrainingSet } from '../features/training-set.ts'
+import { isolationForest } from './isolation_forest.ts'
+import { pcaWin } from './pca_win.ts'
+import type { Detector, Fitted } from './types.ts'
+import { autoregression } from './var.ts'
+import { winZ } from './win_z.ts'
+
+export const DETECTORS: readonly Detector[] = [isolationForest(), winZ(), pcaWin(), autoregression()]
+
+/** Reference scores of every row of a set, in order [n]. */
+export function scoreSet(fitted: Fitted, set: TrainingSet): Float64Array {
+  const scores = new Float64Array(set.mask.length / set.signals)
+  let at = 0
+  for (const batch of batchesOf(set, fitted.ewmaAlpha === undefined ? {} : { ewmaAlpha: fitted.ewmaAlpha })) {
+    scores.set(fitted.score(batch), at)
+    at += batch.n
+  }
+  return scores
+}
+
+export * from './isolation_forest.ts'
+export * from './pca_win.ts'
+export * from './types.ts'
+export * from './var.ts'
+export * from './win_z.ts'

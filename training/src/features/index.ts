@@ -1,0 +1,5 @@
+export * from './model.ts'
+export * from './scaler.ts'
+export * from './series.ts'
+export * from './training-set.ts'
+export * from './window.ts'

@@ -1,0 +1,148 @@
+/** From rows of signals to what detectors are fitted on, and to the batches they score. */
+import type { Transform } from '@portent/core'
+import type { Batch } from '../detectors/types.ts'
+import type { FeatureModel } from './model.ts'
+import { fitScaler, type ScalerOptions } from './scaler.ts'
+import { type Series, seriesFeatures, transformSeries, WindowWalk } from './series.ts'
+import { clip, KINDS, WINDOW_ROWS } from './window.ts'
+
+/** Standardised rows of one or several hosts, in the order of time within each. */
+export interface TrainingSet extends Series {
+  /** Standardised window features, not clipped; 0 where absent [n,6d]. */
+  readonly features: Float64Array
+  // `values` are the standardised rows, not clipped; 0 where absent [n,d].
+}
+
+export interface TrainingSetOptions {
+  /**
+   * Take each host's own mean from its features and rows, as a centre that follows the target does in service. A batch's
+   * `center` is then the host's mean over these rows.
+   */
+  readonly centred?: boolean
+}
+
+export function fitFeatureModel(
+  series: Series,
+  transforms: readonly Transform[],
+  options: ScalerOptions = {},
+): FeatureModel {
+  return { transforms, ...fitScaler(seriesFeatures(transformSeries(series, transforms)), series, options) }
+}
+
+/** @param series in natural units */
+export function trainingSetOf(
+  series: Series,
+  { transforms, mean, scale }: FeatureModel,
+  { centred = false }: TrainingSetOptions = {},
+): TrainingSet {
+  const d = series.signals
+  const width = KINDS * d
+  const transformed = transformSeries(series, transforms)
+  const { mask, segments } = transformed
+  const features = seriesFeatures(transformed)
+  const values = transformed.values
+  for (let i = 0; i < features.length; i++) {
+    const f = i % width
+    const present = mask[(i - f) / KINDS + (f % d)] === 1
+    features[i] = present ? ((features[i] as number) - (mean[f] as number)) / (scale[f] as number) : 0
+  }
+  for (let i = 0; i < values.length; i++) {
+    const j = i % d
+    values[i] = mask[i] === 1 ? ((values[i] as number) - (mean[j] as number)) / (scale[j] as number) : 0
+  }
+  if (centred) for (const segment of segments) takeMean(features, values, mask, d, segment)
+  return { ...transformed, features }
+}
+
+function takeMean(
+  features: Float64Array,
+  values: Float64Array,
+  mask: Float64Array,
+  d: number,
+  { start, end }: { start: number; end: number },
+): void {
+  const width = KINDS * d
+  for (let f = 0; f < width; f++) {
+    const j = f % d
+    let sum = 0
+    let count = 0
+    for (let t = start; t < end; t++) {
+      if (mask[t * d + j] !== 1) continue
+      sum += features[t * width + f] as number
+      count++
+    }
+    if (count === 0) continue
+    const mean = sum / count
+    for (let t = start; t < end; t++) {
+      if (mask[t * d + j] !== 1) continue
+      features[t * width + f] = (features[t * width + f] as number) - mean
+      if (f < d) values[t * d + j] = (values[t * d + j] as number) - mean
+    }
+  }
+}
+
+/** Rows from <= t < to as a set of their own, cut where they cut a host; windows start afresh at the cut. */
+export function sliceSet(set: TrainingSet, from: number, to: number): TrainingSet {
+  const d = set.signals
+  return {
+    signals: d,
+    features: set.features.subarray(from * KINDS * d, to * KINDS * d),
+    values: set.values.subarray(from * d, to * d),
+    mask: set.mask.subarray(from * d, to * d),
+    segments: set.segments
+      .map(({ start, end }) => ({ start: Math.max(start, from) - from, end: Math.min(end, to) - from }))
+      .filter(({ start, end }) => end > start),
+  }
+}
+
+/** Standardised rows are clipped to this in the exponential mean. */
+export const ROW_CLIP = 10
+
+export interface BatchOptions {
+  /** Factor of the exponential mean; 0 leaves it out (zeros). */
+  readonly ewmaAlpha?: number
+  /** Rows a batch. The arrays are used again: a batch holds until the next one is asked for. */
+  readonly size?: number
+}
+
+/**
+ * The rows of a set as batches, exactly as the service would feed them, in order. A signal's exponential mean starts with
+ * the row it appears in.
+ */
+export function* batchesOf(set: TrainingSet, { ewmaAlpha = 0, size = 512 }: BatchOptions = {}): Generator<Batch> {
+  const { signals: d, values, mask, features, segments } = set
+  const rows = new Float64Array(size * WINDOW_ROWS * d)
+  const ewma = new Float64Array(size * d)
+  const state = new Float64Array(d)
+  const walk = new WindowWalk(set)
+  let first = 0
+  let n = 0
+  const batch = (end: number): Batch => ({
+    n,
+    signals: d,
+    features: features.subarray(first * KINDS * d, end * KINDS * d),
+    rows: rows.subarray(0, n * WINDOW_ROWS * d),
+    mask: mask.subarray(first * d, end * d),
+    ewma: ewma.subarray(0, n * d),
+  })
+  for (const { start, end } of segments) {
+    state.fill(0)
+    for (let t = start; t < end; t++) {
+      const appeared = walk.step(t, start)
+      walk.write(t, rows, n * WINDOW_ROWS * d)
+      if (ewmaAlpha > 0) {
+        for (const j of appeared) state[j] = clip(values[t * d + j] as number, ROW_CLIP)
+        ewma.set(state, n * d)
+        for (let j = 0; j < d; j++) {
+          const row = clip(values[t * d + j] as number, ROW_CLIP)
+          state[j] = (state[j] as number) + ewmaAlpha * (row - (state[j] as number))
+        }
+      }
+      if (++n < size) continue
+      yield batch(t + 1)
+      first = t + 1
+      n = 0
+    }
+  }
+  if (n > 0) yield batch(first + n)
+}

@@ -1,0 +1,3 @@
+export * from './failure.ts'
+export * from './features.ts'
+export * from './masked.ts'

@@ -1,0 +1,83 @@
+/** Symmetric matrices as row-major Float64Array [n,n]: Gram products, Cholesky, eigenvectors. */
+
+/**
+ * Adds X'X to `gram` [p,p], upper triangle only.
+ * @param x rows [n,p]
+ */
+export function addGram(x: Float64Array, p: number, gram: Float64Array): void {
+  const n = x.length / p
+  let r = 0
+  // Four rows at a time: the sums are loaded and stored once for four products.
+  for (; r + 4 <= n; r += 4) {
+    const r0 = r * p
+    const r1 = r0 + p
+    const r2 = r1 + p
+    const r3 = r2 + p
+    for (let i = 0; i < p; i++) {
+      const a0 = x[r0 + i] as number
+      const a1 = x[r1 + i] as number
+      const a2 = x[r2 + i] as number
+      const a3 = x[r3 + i] as number
+      const at = i * p
+      for (let j = i; j < p; j++) {
+        gram[at + j] =
+          (gram[at + j] as number) +
+          (a0 * (x[r0 + j] as number) + a1 * (x[r1 + j] as number)) +
+          (a2 * (x[r2 + j] as number) + a3 * (x[r3 + j] as number))
+      }
+    }
+  }
+  for (; r < n; r++) {
+    const r0 = r * p
+    for (let i = 0; i < p; i++) {
+      const a0 = x[r0 + i] as number
+      const at = i * p
+      for (let j = i; j < p; j++) gram[at + j] = (gram[at + j] as number) + a0 * (x[r0 + j] as number)
+    }
+  }
+}
+
+/** Copies the upper triangle into the lower one, in place. */
+export function mirror(a: Float64Array, n: number): void {
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) a[i * n + j] = a[j * n + i] as number
+}
+
+/**
+ * Solves A X = B for symmetric positive definite A [n,n] and B [n,m] by Cholesky's factorisation.
+ * @returns X [n,m]
+ * @throws RangeError when A is not positive definite
+ */
+export function solvePositive(a: Float64Array, b: Float64Array, n: number): Float64Array {
+  const m = b.length / n
+  const l = a.slice()
+  for (let j = 0; j < n; j++) {
+    for (let i = j; i < n; i++) {
+      let sum = l[i * n + j] as number
+      for (let k = 0; k < j; k++) sum -= (l[i * n + k] as number) * (l[j * n + k] as number)
+      if (i > j) {
+        l[i * n + j] = sum / (l[j * n + j] as number)
+        continue
+      }
+      if (!(sum > 0)) throw new RangeError(`the matrix is not positive definite (pivot ${j} is ${sum})`)
+      l[j * n + j] = Math.sqrt(sum)
+    }
+  }
+  const x = b.slice()
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < i; k++) subtract(x, i, k, l[i * n + k] as number, m)
+    divide(x, i, l[i * n + i] as number, m)
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    for (let k = i + 1; k < n; k++) subtract(x, i, k, l[k * n + i] as number, m)
+    divide(x, i, l[i * n + i] as number, m)
+  }
+  return x
+}
+
+function subtract(x: Float64Array, i: number, k: number, factor: number, m: number): void {
+  for (let c = 0; c < m; c++) x[i * m + c] = (x[i * m + c] as number) - factor * (x[k * m + c] as number)
+}
+
+function divide(x: Float64Array, i: number, by: number, m: number): void {
+  for (let c = 0; c < m; c++) x[i * m + c] = (x[i * m + c] as number) / by
+}

@@ -1,5 +1,6 @@
 export * from './manifest.ts'
 export * from './score/alarm.ts'
+export * from './score/ensemble.ts'
 export * from './score/drift.ts'
 export * from './score/health.ts'
 export * from './score/target.ts'

@@ -5,14 +5,15 @@
  * independent float64 implementation computed for them. d = number of signals, F = 6 d = number of window features,
  * L = window rows, N = batch.
  *
- * Tensors (all double unless a detector's file says otherwise through `float32_features`):
+ * Tensors (all double, but for the inputs of a detector whose entry says `float32`):
  * - features.onnx: `window` [N,L,d] natural units, oldest first; `mask` [N,d] 1 = present, 0 = absent;
- *   `center` [N,F] offset in standardised units, zeros when frozen -> `features` [N,F] standardised (not clipped),
- *   0 where masked; `rows` [N,L,d] standardised by the training rows, 0 where masked.
- *   Column order of F: all signals' last, then mean, std, slope, spike, rate.
+ *   `center` [N,F] offset in standardised units, zeros when frozen -> `features` [N,F] standardised less `center` (not
+ *   clipped), 0 where masked; `rows` [N,L,d] standardised by mean and scale of `last`, less its `center` (not clipped),
+ *   0 where masked. Column order of F: all signals' last, then mean, std, slope, spike, rate.
  * - a detector reads the inputs it names, of this closed set: `features` [N,F], `rows` [N,L,d], `mask` [N,d],
- *   `ewma` [N,d] (exponential mean, factor `ewma_alpha`, of the newest standardised row, clipped to +-10, of every
- *   earlier call; a signal's starts with the row it appears in) and gives `score` [N], higher = more anomalous, and optionally `contributions` [N,F].
+ *   `ewma` [N,d] (exponential mean, factor `ewma_alpha`, of the newest of `rows`, clipped to +-10, of every earlier
+ *   call; a signal's starts with the row it appears in) and gives `score` [N], higher = more anomalous, and optionally
+ *   `contributions` [N,F], which add up to the score.
  * - failure.onnx: `history` [N,K] (features named in the manifest) -> `probability` [N].
  */
 import { z } from 'zod'

@@ -4,13 +4,13 @@ import fc from 'fast-check'
 import t from 'tap'
 import {
   averagePathLength,
+  decodeForest,
   emptyTree,
+  encodeForest,
   type Forest,
   floorToFloat32,
   forestScore,
-  readForest,
   type Tree,
-  writeForest,
 } from './onnx/forest.ts'
 import { gaussLegendre, TreeShap } from './treeshap.ts'
 
@@ -64,7 +64,7 @@ const zip = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a, (x, i): [number, number] => [x, b[i] as number])
 
 t.test('scores are those of scikit-learn, from memory and from the file read back', async (t) => {
-  const again = readForest(writeForest(forest))
+  const again = decodeForest(encodeForest(forest))
   for (const f of [forest, again]) {
     const scores = oracle.rows.map((row) => -forestScore(f, Float64Array.from(row, Math.fround)))
     t.ok(worst(zip(scores, oracle.score_samples)) < 1e-6)
@@ -72,7 +72,7 @@ t.test('scores are those of scikit-learn, from memory and from the file read bac
 })
 
 t.test('the file keeps the trees whole', async (t) => {
-  const again = readForest(writeForest({ ...forest, clip: 10 }))
+  const again = decodeForest(encodeForest({ ...forest, clip: 10 }))
   t.equal(again.clip, 10)
   t.equal(again.subsample, 64)
   t.equal(again.features, 6)
@@ -205,7 +205,7 @@ t.test('a file whose trees point outside themselves is refused', async (t) => {
   const broken = (change: (tree: Tree) => void) => {
     const trees = structuredClone(forest.trees)
     change(trees[0] as Tree)
-    return () => readForest(writeForest({ ...forest, trees }))
+    return () => decodeForest(encodeForest({ ...forest, trees }))
   }
   t.throws(
     broken((tree) => tree.left.fill(0, 1, 2)),
@@ -219,5 +219,5 @@ t.test('a file whose trees point outside themselves is refused', async (t) => {
     broken((tree) => tree.feature.fill(6, 0, 1)),
     /points outside its tree/,
   )
-  t.throws(() => readForest(new Uint8Array([1, 2, 3])), /not an ONNX model/)
+  t.throws(() => decodeForest(new Uint8Array([1, 2, 3])), /not an ONNX model/)
 })

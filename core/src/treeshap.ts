@@ -12,26 +12,12 @@
  */
 import { type Forest, forestInput, type Tree } from './onnx/forest.ts'
 
-export interface TreeShapValues {
+export interface TreeExplanation {
   readonly base: number
   /** base + sum of values. */
   readonly output: number
   /** One value a feature [F]. */
   readonly values: Float64Array
-}
-
-const planned = new WeakMap<Forest, { plain?: TreeShap; negated?: TreeShap }>()
-
-/**
- * TreeSHAP of one row [F] of standardised features, not yet clipped. The preparation of a forest is kept as long as the
- * forest is.
- */
-export function treeShap(forest: Forest, features: ArrayLike<number>, { negate = false } = {}): TreeShapValues {
-  const kept = planned.get(forest) ?? {}
-  planned.set(forest, kept)
-  const key = negate ? 'negated' : 'plain'
-  kept[key] ??= new TreeShap(forest, { negate })
-  return kept[key].explain(features)
 }
 
 /** One tree, laid out for the two passes. q = number of quadrature points. */
@@ -82,7 +68,7 @@ export class TreeShap {
   }
 
   /** @param features standardised features [F], not yet clipped */
-  explain(features: ArrayLike<number>): TreeShapValues {
+  explain(features: ArrayLike<number>): TreeExplanation {
     const values = new Float64Array(this.forest.features)
     const output = this.explainInto(features, 0, values, 0)
     return { base: this.base, output, values }

@@ -1,5 +1,20 @@
-import type { Config, ReloadResult } from './config/index.ts'
-import type { Logger } from './log/index.ts'
+/** Builds the whole service from a configuration: the only file that knows all the rooms. */
+import { mkdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { createApi, createServer, type RunningServer } from './api/index.ts'
+import { InventoryReader, type Outcome } from './collect/index.ts'
+import { type Config, parseListenAddress, type ReloadResult } from './config/index.ts'
+import { Cycle, type Published } from './cycle.ts'
+import { ScorerKeeper } from './detect/keeper.ts'
+import { WorkerScorer } from './detect/scorer.ts'
+import { componentLogger, type Logger } from './log/index.ts'
+import { MetricsPublisher, processReader, SelfMetrics } from './publish/index.ts'
+import { openStore, type Store } from './store/index.ts'
+import type { AlertEvent, Row } from './types.ts'
+import { restoreState, saveState } from './wiring/adaptive-state.ts'
+import { apiDeps, sensitivityOf, shapFeaturesOf } from './wiring/api-deps.ts'
+import { HostSource } from './wiring/host.ts'
 
 export interface App {
   /** Starts collecting and listening; resolves with the address that is listened on. */
@@ -17,6 +32,227 @@ export interface AppOptions {
   readonly reload: () => Promise<ReloadResult>
 }
 
-export async function createApp(_options: AppOptions): Promise<App> {
-  throw new Error('the application is not part of this build')
+const MAINTAIN_MS = 60_000
+const SAVE_STATE_MS = 300_000
+/** A batch that takes longer than this has hung: rules go on, and the scoring thread is begun afresh. */
+const SCORE_DEADLINE_MS = 5_000
+/** Rows written in one transaction. */
+const WRITE_SLICE = 250
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
+
+export async function createApp({ config: initial, log, reload }: AppOptions): Promise<App> {
+  let config = initial
+  let server: RunningServer | null = null
+  let loadedAt = Date.now()
+  let cycles = 0
+  const intervalSeconds = config.score_interval / 1000
+
+  const self = new SelfMetrics()
+  const store = openStoreOf(config, componentLogger(log, 'store'))
+  const modelLog = componentLogger(log, 'model')
+  const keeper = new ScorerKeeper({
+    intervalSeconds,
+    start: (folder) =>
+      WorkerScorer.start({ folder, deadlineMs: SCORE_DEADLINE_MS, onScored: (seconds) => self.inference(seconds) }),
+    onLoaded: ({ bundle }) => {
+      loadedAt = Date.now()
+      const { manifest, sha256, trainedAt, loadSeconds } = bundle
+      publisher.setModels([
+        { version: manifest.version, sha256, ...(trainedAt === null ? {} : { trainedSeconds: trainedAt / 1000 }) },
+      ])
+      modelLog.info({ bundle: bundle.folder, version: manifest.version, seconds: loadSeconds }, 'bundle loaded')
+    },
+    onRefused: (reason, message) => {
+      self.bundleLoadFailure(reason)
+      modelLog.error({ reason, message }, 'bundle refused')
+    },
+  })
+
+  const reader = processReader()
+  const publisher: MetricsPublisher = new MetricsPublisher({
+    version,
+    self,
+    scoreIntervalSeconds: intervalSeconds,
+    seriesPerTarget: config.limits.series_per_target,
+    raw: config.collector_raw ? 'all' : 'headline',
+    ...(config.shap_features ? { shapFeatures: (target: string) => shapFeaturesOf(cycle, target) } : {}),
+    process: () => reader.read(),
+    onError: (error) => log.error({ err: error }, 'metrics could not be rendered'),
+  })
+
+  const cycleLog = componentLogger(log, 'cycle')
+  const cycle: Cycle = new Cycle({
+    intervalSeconds,
+    scorer: () => keeper.current(),
+    sensitivity: (target) => sensitivityOf(store, target, config.sensitivity),
+    restore: (target, state, manifest) => restoreState(store, target, state, manifest),
+    publishers: [
+      (batch) => write(store, batch),
+      (batch) =>
+        publisher.publish(
+          batch.map((x) => x.assessment),
+          Date.now(),
+        ),
+    ],
+    onAlert: (event) => {
+      publisher.alert(store.alerts.add(event) ?? { ...event, id: 0 })
+      cycleLog.warn(alertFields(event), event.message)
+    },
+    onError: (step, error) => {
+      self.cycleError(step)
+      cycleLog.error({ step, err: error }, 'a step of the cycle failed')
+    },
+    onDropped: (reason, rows) => self.rowDropped(reason, rows),
+    onNonFinite: (values) => self.nonFinite(values),
+  })
+
+  const score = async (row: Row): Promise<void> => {
+    const started = performance.now()
+    await cycle.run([row])
+    cycles++
+    publisher.setStore(storeFacts(store))
+    publisher.cycleEnded(Date.now(), (performance.now() - started) / 1000)
+    await publisher.render()
+  }
+
+  const collectLog = componentLogger(log, 'collect')
+  const host = new HostSource({
+    config,
+    selfUrl: () => (server ? `${loopbackUrl(server)}/-/healthy` : undefined),
+    onRow: (row) => void score(row).catch((error: unknown) => cycleLog.error({ err: error }, 'a cycle failed')),
+    onEmpty: () => self.rowDropped('empty'),
+    onOutcomes: (outcomes) => {
+      publisher.setCollectorOutcomes(outcomes)
+      for (const outcome of outcomes) tell(outcome)
+    },
+    onError: (error) => collectLog.error({ err: error }, 'collecting failed'),
+  })
+  const failing = new Set<string>()
+  /** One line when a collector begins to fail and one when it works again, however long it lasts. */
+  function tell({ collector, success, reason, error, dropped }: Outcome): void {
+    self.nonFinite(dropped)
+    if (success === !failing.has(collector)) return
+    if (success) {
+      failing.delete(collector)
+      collectLog.info({ collector }, 'collector works again')
+    } else {
+      failing.add(collector)
+      collectLog.warn({ collector, reason, err: error }, 'collector fails')
+    }
+  }
+
+  const api = createApi(
+    apiDeps({
+      version,
+      config: () => config,
+      log: componentLogger(log, 'http'),
+      cycle,
+      keeper,
+      store,
+      publisher,
+      self,
+      inventory: new InventoryReader(),
+      reload,
+      notReady: () => (cycles === 0 ? 'no cycle has ended yet' : null),
+      loadedAt: () => loadedAt,
+    }),
+  )
+
+  const timers: NodeJS.Timeout[] = []
+  const saveStates = () => {
+    for (const tracked of cycle.targets.values()) saveState(store, tracked)
+  }
+
+  return {
+    async start() {
+      store.targets.ensure(config.target.name, 'host')
+      // A bundle that is refused is told by the keeper; rules score.
+      await keeper.load(config.bundle.path).catch(() => undefined)
+      const { host: listenHost, port } = listenAddressOf(config)
+      server = await createServer(api, {
+        host: listenHost ?? '::',
+        port,
+        headersTimeout: config.web.headers_timeout,
+        requestTimeout: config.web.request_timeout,
+        onError: (error) => log.error({ err: error }, 'HTTP server'),
+      })
+      host.start()
+      timers.push(
+        setInterval(() => void store.maintain(), MAINTAIN_MS),
+        setInterval(saveStates, SAVE_STATE_MS),
+      )
+      return { address: server.url }
+    },
+
+    async reload(next) {
+      const before = config
+      if (next.bundle.path !== before.bundle.path || keeper.reason !== null) await keeper.load(next.bundle.path)
+      config = next
+      if (JSON.stringify(next.collectors) !== JSON.stringify(before.collectors)) await host.reconfigure(next)
+      return keeper.current() ? [] : ['bundle']
+    },
+
+    async stop() {
+      for (const timer of timers) clearInterval(timer)
+      await host.stop()
+      await Promise.all([server?.stop(), cycle.idle()])
+      saveStates()
+      const lost = store.close()
+      if (lost > 0) log.error({ rows: lost }, 'rows could not be written')
+      await keeper.close()
+      reader.stop()
+      log.info('stopped')
+    },
+  }
+}
+
+function openStoreOf({ store, target }: Config, log: Logger): Store {
+  mkdirSync(dirname(store.path), { recursive: true })
+  const opened = openStore({
+    file: store.path,
+    ballastBytes: store.ballast,
+    maxBytes: store.max_size,
+    rawHours: store.raw_retention / 3_600_000,
+    minuteDays: store.minute_retention / 86_400_000,
+    log,
+  })
+  opened.targets.ensure(target.name, 'host')
+  return opened
+}
+
+/** In slices, so that no transaction keeps the event loop for long. */
+async function write(store: Store, batch: readonly Published[]): Promise<void> {
+  for (let i = 0; i < batch.length; i += WRITE_SLICE) {
+    if (i > 0) await new Promise((resolve) => setImmediate(resolve))
+    store.history.write(batch.slice(i, i + WRITE_SLICE))
+  }
+}
+
+function storeFacts(store: Store) {
+  const stats = store.stats()
+  return {
+    sizeBytes: stats.bytes + stats.walBytes,
+    writeErrors: Object.values(stats.errors).reduce((sum, n) => sum + n, 0),
+    rowsDropped: stats.lostRows,
+    corruptFiles: stats.corruptFilesPutAside,
+  }
+}
+
+function alertFields({ target, severity, from, health, confidence, trust, hints }: Omit<AlertEvent, 'id'>) {
+  const signals = hints.map((h) => h.signal)
+  return { alert: severity, from, target, health: Math.round(health), confidence, trust, signals }
+}
+
+function listenAddressOf({ web }: Config) {
+  const address = parseListenAddress(web.listen_address)
+  if (address === null) throw new Error(`web.listen_address ${web.listen_address} is no address`)
+  return address
+}
+
+/** The service's own address as its own probe reaches it. */
+function loopbackUrl({ address }: RunningServer): string {
+  const any = address.address === '::' || address.address === '0.0.0.0'
+  const host = any ? '127.0.0.1' : address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}`
 }

@@ -23,7 +23,8 @@ export interface Tracked {
   manifest: Manifest | null
   sensitivity: number
   readonly escalation: Escalation
-  lastAt: number
+  /** Of the newest row, ms: monotonic where the source has it. */
+  lastInstant: number
   assessment: Assessment | null
   trust: Trust | null
   shap: PrimaryShap | null
@@ -111,13 +112,14 @@ export class Cycle {
     const due: Due[] = []
     await inSlices(rows, (row) => {
       const tracked = this.#track(row.target, manifest)
-      if (row.at <= tracked.lastAt) {
-        this.#deps.onDropped(row.at === tracked.lastAt ? 'duplicate' : 'late', 1)
+      const instant = row.monotonic ?? row.at
+      if (instant <= tracked.lastInstant) {
+        this.#deps.onDropped(instant === tracked.lastInstant ? 'duplicate' : 'late', 1)
         return
       }
-      tracked.lastAt = row.at
+      tracked.lastInstant = instant
       const before = tracked.state.nonFinite
-      tracked.state.push(row.at, row.values)
+      tracked.state.push(instant, row.values)
       this.#deps.onNonFinite(tracked.state.nonFinite - before)
       due.push({ row, tracked, outcome: null, outputs: null, i: due.length })
     })
@@ -143,7 +145,7 @@ export class Cycle {
       manifest,
       sensitivity,
       escalation: known?.escalation ?? new Escalation(),
-      lastAt: known?.lastAt ?? Number.NEGATIVE_INFINITY,
+      lastInstant: known?.lastInstant ?? Number.NEGATIVE_INFINITY,
       assessment: known?.assessment ?? null,
       trust: null,
       shap: null,

@@ -31,6 +31,8 @@ export interface Row {
   readonly target: string
   /** End of the interval, Unix ms. */
   readonly at: number
+  /** The same instant in monotonic ms, where the source has it: steps of the wall clock then neither drop nor gap rows. */
+  readonly monotonic?: number
   readonly values: SignalValues
   readonly resources: readonly Resource[]
 }

@@ -10,19 +10,16 @@ export class Random {
   #d: number
   #spare = Number.NaN
 
+  /** A number and its decimal digits are the same seed. */
   constructor(seed: number | string) {
-    let state = typeof seed === 'number' ? mix(seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0) : hash(seed)
-    const next = () => {
-      state = (state + 0x9e3779b9) | 0
-      let z = state
-      z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
-      z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-      return (z ^ (z >>> 15)) | 0
-    }
-    this.#a = next()
-    this.#b = next()
-    this.#c = next()
-    this.#d = next() | 1
+    const text = String(seed)
+    // Two words of seed, so that thousands of streams stay apart.
+    const left = splitmix(hash(text, 0x811c9dc5))
+    const right = splitmix(hash(text, 0x2f0b4c47))
+    this.#a = left()
+    this.#b = right()
+    this.#c = left()
+    this.#d = right() | 1
   }
 
   /** 32 random bits as an unsigned integer. */
@@ -83,13 +80,20 @@ export class Random {
   }
 }
 
-function mix(low: number, high: number): number {
-  return Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0xc2b2ae35) ^ low
+function splitmix(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x9e3779b9) | 0
+    let z = state
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+    return (z ^ (z >>> 15)) | 0
+  }
 }
 
 /** FNV-1a over the code units. */
-function hash(text: string): number {
-  let h = 0x811c9dc5
+function hash(text: string, basis: number): number {
+  let h = basis
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
   return h | 0
 }

@@ -81,7 +81,7 @@ export function forestScore(forest: Forest, x: ArrayLike<number>, offset = 0): n
 }
 
 /** The ONNX file of a forest. Input `features` [N,F] float, output `score` [N] double. */
-export function writeForest(forest: Forest): Uint8Array {
+export function encodeForest(forest: Forest): Uint8Array {
   const g = new GraphBuilder('isolation_forest', 'Isolation forest: 2^(-mean path length / c(psi))')
   const features = g.input('features', 'float', ['N', forest.features])
   const x =
@@ -145,10 +145,10 @@ function ensembleAttributes(forest: Forest) {
 }
 
 /**
- * The trees of a file written by {@link writeForest}.
+ * The trees of a file written by {@link encodeForest}.
  * @throws Error saying what is missing or broken: every index is checked, so that walking a tree always ends
  */
-export function readForest(bytes: Uint8Array): Forest {
+export function decodeForest(bytes: Uint8Array): Forest {
   const graph = decodeModel(bytes).graph
   const node = graph?.node.find((n) => n.domain === ML_DOMAIN && n.opType === 'TreeEnsembleRegressor')
   if (!graph || !node) throw new Error('the model holds no TreeEnsembleRegressor')

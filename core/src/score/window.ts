@@ -32,7 +32,7 @@ export class RowWindow {
     this.#missing = new Uint8Array(names.length).fill(MAX_CARRY_ROWS + 1)
   }
 
-  /** @param at end of the row, Unix ms; must not run backwards (the caller drops and counts such rows) */
+  /** @param at end of the row, ms of any clock that does not run backwards (the caller drops and counts such rows) */
   push(at: number, values: Readonly<Record<string, number>>): void {
     if (at - this.#at > (MAX_CARRY_ROWS + 1) * this.#intervalMs) this.#restart()
     this.#at = at

@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
+import { z } from 'zod'
 import { errorSchema } from './errors.ts'
 import { ROUTES } from './index.ts'
 import { deeperThan } from './input.ts'
@@ -23,6 +24,19 @@ t.test('every reading route answers JSON that its schema allows', async (t) => {
     t.equal(status, 200, `${route.path} ${JSON.stringify(body).slice(0, 200)}`)
     t.equal(headers.get('content-type'), 'application/json')
     t.equal(state.observed.at(-1), `GET ${API}${route.path} 200`)
+  }
+})
+
+t.test('every schema can be told as JSON Schema, with words for each input', async (t) => {
+  for (const { path, params, query, body, response } of ROUTES) {
+    for (const input of [params, query, body]) {
+      if (input === undefined) continue
+      const { properties = {} } = z.toJSONSchema(input, { io: 'input' })
+      for (const [name, property] of Object.entries(properties)) {
+        t.ok(typeof property === 'object' && property.description, `${path} ${name} is described`)
+      }
+    }
+    t.equal(z.toJSONSchema(response).type, 'object')
   }
 })
 

@@ -5,6 +5,7 @@ import type { AlertEvent, Assessment, Hint, ModelState, SignalValues } from '../
 
 /** pino's calling convention. */
 export interface ApiLogger {
+  isLevelEnabled?(level: string): boolean
   debug(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
@@ -62,6 +63,24 @@ export interface ForestExplanation {
   readonly base: number
   readonly output: number
   readonly signals: SignalValues
+}
+
+export interface InventoryFacts {
+  /** Unix ms. */
+  readonly at: number
+  readonly os?: { readonly platform: string; readonly distribution: string; readonly release: string }
+  readonly kernel?: { readonly version: string; readonly architecture: string }
+  readonly cpu?: { readonly model: string; readonly cores: number; readonly physicalCores: number }
+  readonly memory?: { readonly totalBytes: number; readonly swapBytes: number }
+  readonly mounts?: readonly { readonly path: string; readonly type: string; readonly bytes: number }[]
+  readonly disks?: readonly { readonly name: string; readonly type: string; readonly bytes: number }[]
+  readonly interfaces?: readonly {
+    readonly name: string
+    readonly type: string
+    readonly virtual: boolean
+    readonly state: string
+    readonly megabitsPerSecond: number | null
+  }[]
 }
 
 export interface ModelFacts {
@@ -151,6 +170,8 @@ export interface ApiDeps {
   readonly sensitivity: (target: string) => number
   readonly setSensitivity: (target: string, sensitivity: number) => Maybe<void>
 
+  /** What a target is made of; undefined where nothing is known. */
+  readonly inventory?: (target: string) => Promise<InventoryFacts | undefined>
   readonly model: () => ModelFacts
   readonly performance: () => PerformanceFacts
   /** Null when ready, else the reason why not. */

@@ -39,6 +39,7 @@ export function observe(deps: ApiDeps): MiddlewareHandler<Env> {
     const { method } = c.req
     const route = c.get('route')
     deps.observeRequest(route, method, status, seconds)
+    if (status < 500 && deps.log.isLevelEnabled?.('debug') === false) return
     const fields = { request_id: requestId, method, route, path: c.req.path.slice(0, 256), status, seconds }
     if (status >= 500) deps.log.warn(fields, 'request failed')
     else deps.log.debug(fields, 'request')

@@ -9,6 +9,7 @@ import { alerts } from './routes/alerts.ts'
 import { explain } from './routes/explain.ts'
 import { health } from './routes/health.ts'
 import { history } from './routes/history.ts'
+import { inventory } from './routes/inventory.ts'
 import { list } from './routes/list.ts'
 import { model } from './routes/model.ts'
 import { performance } from './routes/performance.ts'
@@ -21,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   health,
   history,
   signals,
+  inventory,
   explain,
   settings,
   putSettings,

@@ -16,6 +16,7 @@ export const BUNDLE_REASONS = [
   'golden',
   'interval',
   'model',
+  'timeout',
 ] as const
 export type BundleReason = (typeof BUNDLE_REASONS)[number]
 
@@ -37,6 +38,8 @@ export interface BundleFiles {
   readonly models: ReadonlyMap<string, Uint8Array>
   /** sha256 of manifest.json: names the bundle to the byte. */
   readonly sha256: string
+  /** Unix ms, from training.json where there is one. */
+  readonly trainedAt: number | null
 }
 
 /** @throws BundleError in words that name the file and what is wrong with it */
@@ -63,7 +66,25 @@ export async function readBundle(folder: string): Promise<BundleFiles> {
   }
   const goldenBytes = await readHashed(folder, manifest.golden.file, manifest.golden.sha256)
   const golden = check(goldenSchema, parseJson(goldenBytes, manifest.golden.file), manifest.golden.file)
-  return { folder, manifest, golden, models, sha256: hashOf(manifestBytes) }
+  return {
+    folder,
+    manifest,
+    golden,
+    models,
+    sha256: hashOf(manifestBytes),
+    trainedAt: await readTrainedAt(folder),
+  }
+}
+
+/** The facts that differ from run to run are not part of the bundle's identity, and may be missing. */
+async function readTrainedAt(folder: string): Promise<number | null> {
+  try {
+    const { trained_at } = JSON.parse(await readFile(join(folder, 'training.json'), 'utf8')) as { trained_at?: unknown }
+    const at = typeof trained_at === 'string' ? Date.parse(trained_at) : Number.NaN
+    return Number.isFinite(at) ? at : null
+  } catch {
+    return null
+  }
 }
 
 function hashOf(bytes: Uint8Array): string {

@@ -3,7 +3,7 @@ import type { Resource } from '../types.ts'
 import type { Clock } from './clock.ts'
 import { type Collector, NO_DATA, type Reading } from './collector.ts'
 import type { LinuxContext } from './kernel_files.ts'
-import { type Mount, realMounts } from './mounts.ts'
+import { type Mount, type MountFilter, mountTest, realMounts } from './mounts.ts'
 import { share } from './parse.ts'
 
 /** Blocks of a file system in units of `bsize` bytes, as in statfs(2). */
@@ -26,7 +26,7 @@ const DEADLINE_MS = 1000
  */
 const MOST_CALLS = 3
 
-const nodeStatfs: Statfs = (path) =>
+export const nodeStatfs: Statfs = (path) =>
   new Promise((resolve, reject) => statfs(path, (error, stats) => (error ? reject(error) : resolve(stats))))
 
 /**
@@ -36,17 +36,27 @@ const nodeStatfs: Statfs = (path) =>
  * is missing until its call comes back and delays nobody else. Used is what `df` shows: used / (used + available to
  * unprivileged users). A file system whose space runs out only for its quota, or inside its thin pool, is not seen.
  */
-export function filesystem({ files, clock }: LinuxContext, ask: Statfs = nodeStatfs): Collector {
+export function filesystem(
+  { files, clock }: LinuxContext,
+  ask: Statfs = nodeStatfs,
+  filter: MountFilter = {},
+): Collector {
+  const wanted = mountTest(filter)
   const asking = new Set<string>()
+  let listed = ''
+  let mounts: readonly Mount[] = []
   return {
     name: 'filesystem',
     everySeconds: 4,
     async collect(signal): Promise<Reading> {
       const text = files.proc('self/mountinfo')
       if (text === undefined) return NO_DATA
-      const mounts = realMounts(text).slice(0, MOST_MOUNTS)
-      const found = await askAll(mounts, ask, asking, clock, signal)
-      return fileSystemReading(mounts, found)
+      if (text !== listed) {
+        listed = text
+        mounts = realMounts(text, wanted).slice(0, MOST_MOUNTS)
+      }
+      const asked = mounts
+      return fileSystemReading(asked, await askAll(asked, ask, asking, clock, signal))
     },
   }
 }

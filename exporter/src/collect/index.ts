@@ -4,10 +4,11 @@ import { cpu } from './cpu.ts'
 import { disk } from './disk.ts'
 import { eventLoop } from './event_loop.ts'
 import { files } from './files.ts'
-import { filesystem } from './filesystem.ts'
+import { filesystem, nodeStatfs } from './filesystem.ts'
 import { KernelFiles } from './kernel_files.ts'
 import { load } from './load.ts'
 import { memory } from './memory.ts'
+import type { MountFilter } from './mounts.ts'
 import { network } from './network.ts'
 import {
   type LoadSystemInformation,
@@ -68,6 +69,8 @@ export interface CollectOptions {
   readonly selfUrl?: () => string | undefined
   /** Name -> whether it runs (default true). */
   readonly collectors?: Readonly<Partial<Record<string, boolean>>>
+  /** Mounts to leave out, besides those that hold no local file system. */
+  readonly filesystem?: MountFilter
   readonly systemInformation?: LoadSystemInformation
 }
 
@@ -82,7 +85,7 @@ export function linuxCollectors(options: CollectOptions = {}): Collector[] {
     memory(context),
     swap(context),
     disk(context),
-    filesystem(context),
+    filesystem(context, nodeStatfs, options.filesystem),
     network(context),
     tcp(context),
     files(context),
@@ -114,7 +117,7 @@ export function portableCollectors(options: CollectOptions = {}, platform = proc
       portableMemory(context),
       portableSwap(context),
       portableDisk(context),
-      portableFilesystem(context),
+      portableFilesystem(context, options.filesystem),
       portableNetwork(context),
       portableScheduler(context),
       portableTemperature(context),
@@ -125,7 +128,7 @@ export function portableCollectors(options: CollectOptions = {}, platform = proc
   )
 }
 
-/** Throws RangeError for a name in `collectors` that no platform has, TypeError for a probe that is none. */
+/** Throws RangeError for a name that no platform has or an expression that is none, TypeError for a probe that is none. */
 export function collectorsFor(platform: NodeJS.Platform, options: CollectOptions = {}): Collector[] {
   return platform === 'linux' ? linuxCollectors(options) : portableCollectors(options, platform)
 }

@@ -5,6 +5,25 @@ export interface Mount {
   readonly device: string
 }
 
+export interface MountFilter {
+  /** Regular expressions; a mount point in which one is found is left out. */
+  readonly excludeMounts?: readonly string[]
+  readonly excludeTypes?: readonly string[]
+}
+export type MountTest = (mount: Pick<Mount, 'path' | 'type'>) => boolean
+
+/** Whether a mount is wanted. Throws RangeError for an expression that is none. */
+export function mountTest({ excludeMounts = [], excludeTypes = [] }: MountFilter = {}): MountTest {
+  const expressions = excludeMounts.map((source) => {
+    try {
+      return new RegExp(source)
+    } catch (error) {
+      throw new RangeError(`excludeMounts: ${JSON.stringify(source)} is not a regular expression`, { cause: error })
+    }
+  })
+  return ({ path, type }) => !excludeTypes.includes(type) && !expressions.some((expression) => expression.test(path))
+}
+
 /** Local file systems that hold data. Network ones may hang and belong to another host; images are full by design. */
 const REAL_TYPES = new Set([
   'ext2',
@@ -33,7 +52,7 @@ const REAL_TYPES = new Set([
  * directory before bind mounts, and the shorter path before the longer. An overlay counts only as the root directory, as
  * inside a container.
  */
-export function realMounts(mountinfo: string): Mount[] {
+export function realMounts(mountinfo: string, wanted: MountTest = () => true): Mount[] {
   const byPath = new Map<string, Mount & { readonly whole: boolean }>()
   for (const line of mountinfo.split('\n')) {
     // id parent major:minor root path options [tags...] - type source superoptions
@@ -46,6 +65,7 @@ export function realMounts(mountinfo: string): Mount[] {
     // A later mount hides an earlier one on the same path, whatever its type.
     byPath.delete(path)
     if (!REAL_TYPES.has(type) && !(type === 'overlay' && path === '/')) continue
+    if (!wanted({ path, type })) continue
     // The subvolumes of a btrfs and the datasets of a pool have numbers of their own; the former share a block device.
     const device = source?.startsWith('/dev/') && source !== '/dev/root' ? source : number
     byPath.set(path, { path, type, device, whole: root === '/' })

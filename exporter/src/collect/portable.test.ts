@@ -120,6 +120,7 @@ t.test('the list: names are unique and known, any can be switched off, unknown n
   t.equal(few.length, COLLECTOR_NAMES.length - 2)
   t.notOk(few.includes('cpu'))
   t.doesNotThrow(() => collectorsFor('darwin', { collectors: { pressure: false } }))
+  t.throws(() => collectorsFor('darwin', { filesystem: { excludeMounts: ['['] } }), { message: /^excludeMounts: / })
   t.throws(() => collectorsFor('linux', { collectors: { gpu: true } }), {
     message: /^collectors\.gpu: no such collector/,
   })

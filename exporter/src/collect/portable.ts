@@ -2,6 +2,7 @@ import os from 'node:os'
 import type { Resource } from '../types.ts'
 import type { Clock } from './clock.ts'
 import { type Collector, NO_DATA, RATE_SECONDS, type Reading } from './collector.ts'
+import { type MountFilter, mountTest } from './mounts.ts'
 import { networkSignals } from './network.ts'
 import { share } from './parse.ts'
 import { Counters, rate } from './rates.ts'
@@ -123,7 +124,8 @@ const NOT_REAL = /^(devfs|autofs|nullfs|smbfs|cifs|nfs\d?|afpfs|webdav|cd9660|cd
 const MOST_MOUNTS = 50
 
 /** filesystem_used (fullest); resources `filesystem:MOUNT`. Network drives of Windows cannot be told from local ones. */
-export function portableFilesystem({ load }: PortableContext): Collector {
+export function portableFilesystem({ load }: PortableContext, filter: MountFilter = {}): Collector {
+  const wanted = mountTest(filter)
   return {
     name: 'filesystem',
     everySeconds: EVERY_SECONDS,
@@ -132,7 +134,7 @@ export function portableFilesystem({ load }: PortableContext): Collector {
       const mounts = new Set<string>()
       for (const { mount, type, size, used, available, rw } of await (await load()).fsSize()) {
         if (NOT_REAL.test(type) || rw === false || !(size > 0) || mounts.has(mount)) continue
-        if (!(used + available > 0) || resources.length >= MOST_MOUNTS) continue
+        if (!wanted({ path: mount, type }) || !(used + available > 0) || resources.length >= MOST_MOUNTS) continue
         mounts.add(mount)
         const share_ = share(used / (used + available))
         resources.push({ resource: `filesystem:${mount}`, used: share_, capacity: size, unit: 'bytes' })

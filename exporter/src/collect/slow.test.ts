@@ -7,7 +7,7 @@ import { eventLoop, missedDelays } from './event_loop.ts'
 import { FakeClock } from './fake_clock.ts'
 import { FakeHost } from './fake_host.ts'
 import { type FileSystemStats, fileSystemReading, filesystem, type Statfs } from './filesystem.ts'
-import { realMounts, unescaped } from './mounts.ts'
+import { mountTest, realMounts, unescaped } from './mounts.ts'
 import { type Probe, response } from './response.ts'
 import { Sampler } from './sampler.ts'
 import { temperature } from './temperature.ts'
@@ -41,6 +41,10 @@ t.test('mounts: local file systems only, one a device, names unescaped', async (
   t.strictSame(realMounts(data), [{ path: '/var/lib/my data', type: 'xfs', device: '/dev/sdb1' }])
   t.equal(unescaped('/a\\134b\\011c\\303\\244'), '/a\\b\tcä')
   t.strictSame(realMounts('1 2 0:9 / / rw - overlay overlay rw\n'), [{ path: '/', type: 'overlay', device: '0:9' }])
+  const wanted = mountTest({ excludeMounts: ['^/srv($|/)'], excludeTypes: ['vfat'] })
+  const left = realMounts(host.read('proc/self/mountinfo'), wanted).map((m) => m.path)
+  t.strictSame(left, ['/', '/home', '/v'], 'the next mount of the device stands for the one left out')
+  t.throws(() => mountTest({ excludeMounts: ['('] }), { message: 'excludeMounts: "(" is not a regular expression' })
   t.strictSame(realMounts('\n - \n1 2 3 - ext4\n'), [])
 })
 

@@ -37,6 +37,8 @@ const KINDS = 6
 
 export class OnnxModel {
   readonly manifest: Manifest
+  /** Largest deviation from a golden vector, as a share of what is tolerated. */
+  worst = 0
   readonly #features: InferenceSession
   readonly #detectors: ReadonlyMap<string, InferenceSession>
   readonly #failure: InferenceSession | null
@@ -155,7 +157,7 @@ export class OnnxModel {
    * lengths. Null if the bundle has no forest.
    */
   explainForest(features: Float64Array): TreeExplanation | null {
-    return this.#forest && this.#forest.explain(features)
+    return this.#forest?.explain(features) ?? null
   }
 
   async release(): Promise<void> {
@@ -191,7 +193,7 @@ export class OnnxModel {
       const { scores, contributions } = await this.#run('detectors', () => this.detect(inputs, features, rows))
       cases.forEach((c, i) => {
         const agree = (name: string, found: Float64Array, expected: readonly number[]) => {
-          agreement(`case ${i} (${c.about}): ${name}`, found, i, expected, golden.tolerance[name] ?? 1e-6)
+          this.#agree(`case ${i} (${c.about}): ${name}`, found, i, expected, golden.tolerance[name] ?? 1e-6)
         }
         agree('features', features, c.features)
         agree('rows', rows, c.rows.flat())
@@ -208,8 +210,25 @@ export class OnnxModel {
     const histories = Float64Array.from(golden.failure.flatMap((x) => x.history))
     const found = await this.#run('failure', () => this.failure(histories, golden.failure.length))
     golden.failure.forEach(({ probability }, i) => {
-      agreement(`failure case ${i}`, found, i, [probability], golden.tolerance.failure ?? 1e-6)
+      this.#agree(`failure case ${i}`, found, i, [probability], golden.tolerance.failure ?? 1e-6)
     })
+  }
+
+  /** @param i position of the case in the batch; `found` holds `expected.length` values a case */
+  #agree(what: string, found: Float64Array, i: number, expected: readonly number[], tolerance: number): void {
+    const from = i * expected.length
+    for (let k = 0; k < expected.length; k++) {
+      const wanted = expected[k] as number
+      const got = found[from + k] as number
+      const off = Math.abs(got - wanted) / Math.max(1, Math.abs(wanted)) / tolerance
+      if (!(off <= 1)) {
+        throw new BundleError(
+          'golden',
+          `${what}[${k}] is ${got}, the golden vector says ${wanted} (tolerance ${tolerance})`,
+        )
+      }
+      this.worst = Math.max(this.worst, off)
+    }
   }
 
   async #run<T>(what: string, run: () => Promise<T>): Promise<T> {
@@ -252,22 +271,6 @@ function expectNames(
 function expectFinite(name: string, values: Float64Array): void {
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) throw new RangeError(`${name}[${i}] is ${values[i]}`)
-  }
-}
-
-/** @param i position of the case in the batch; `found` holds `expected.length` values a case */
-function agreement(what: string, found: Float64Array, i: number, expected: readonly number[], tolerance: number): void {
-  const from = i * expected.length
-  for (let k = 0; k < expected.length; k++) {
-    const wanted = expected[k] as number
-    const got = found[from + k] as number
-    const off = Math.abs(got - wanted) / Math.max(1, Math.abs(wanted))
-    if (!(off <= tolerance)) {
-      throw new BundleError(
-        'golden',
-        `${what}[${k}] is ${got}, the golden vector says ${wanted} (tolerance ${tolerance})`,
-      )
-    }
   }
 }
 

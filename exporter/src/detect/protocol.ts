@@ -8,6 +8,10 @@ export interface LoadedBundle {
   readonly sha256: string
   readonly folder: string
   readonly loadSeconds: number
+  /** Unix ms, where the bundle says when it was trained. */
+  readonly trainedAt: number | null
+  /** Golden cases, and the largest deviation from them as a share of what is tolerated. */
+  readonly golden: { readonly cases: number; readonly worst: number }
 }
 
 /** What each call takes and gives. */

@@ -18,8 +18,15 @@ const calls: { [K in CallName]: (payload: Calls[K]['takes']) => Promise<Calls[K]
     const next = await OnnxModel.load(files)
     await model?.release()
     model = next
-    const { manifest, sha256 } = files
-    return { manifest, sha256, folder, loadSeconds: (performance.now() - started) / 1000 } satisfies LoadedBundle
+    const { manifest, sha256, trainedAt, golden } = files
+    return {
+      manifest,
+      sha256,
+      folder,
+      loadSeconds: (performance.now() - started) / 1000,
+      trainedAt,
+      golden: { cases: golden.cases.length, worst: next.worst },
+    } satisfies LoadedBundle
   },
   score: (inputs) => loaded().score(inputs),
   failure: ({ history, n }) => loaded().failure(history, n),

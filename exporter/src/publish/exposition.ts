@@ -54,16 +54,26 @@ export function header(spec: MetricSpec, format: Format): string {
   return `# HELP ${name} ${help.replaceAll('"', '\\"')}\n# TYPE ${name} ${spec.type}\n${unit}`
 }
 
-/** One family's sample lines; '' where it has none (the family is then left out). */
+/** One family's sample lines, encoded; none where it has none (the family is then left out). */
 export interface FamilyBody {
   readonly spec: MetricSpec
-  readonly body: string
+  readonly chunks: readonly Buffer[]
 }
 
-export function joinFamilies(families: readonly FamilyBody[], format: Format): string {
-  let text = ''
-  for (const { spec, body } of families) if (body !== '') text += header(spec, format) + body
-  return format === 'openmetrics' ? `${text}# EOF\n` : text
+export const familyBody = (spec: MetricSpec, lines: string): FamilyBody => ({
+  spec,
+  chunks: lines === '' ? [] : [Buffer.from(lines)],
+})
+
+const EOF = Buffer.from('# EOF\n')
+
+export function joinFamilies(families: readonly FamilyBody[], format: Format): Buffer {
+  const parts: Buffer[] = []
+  for (const { spec, chunks } of families) {
+    if (chunks.length > 0) parts.push(Buffer.from(header(spec, format)), ...chunks)
+  }
+  if (format === 'openmetrics') parts.push(EOF)
+  return Buffer.concat(parts)
 }
 
 /** The series of one family of one target: prefixes are built once, values are replaced at every publication. */
@@ -73,6 +83,9 @@ interface Slot {
   readonly values: number[]
   length: number
 }
+
+/** Characters encoded at once: well under a millisecond. */
+const CHUNK = 64 * 1024
 
 /** Writes one target's series. Series not written since `begin` are gone. */
 export interface SeriesWriter {
@@ -145,17 +158,29 @@ export class TargetTable {
     for (const slot of slots) if (slot !== undefined && slot.keys.length > 2 * slot.length + 8) shrink(slot)
   }
 
-  render(): FamilyBody[] {
-    return this.#specs.map((spec, family) => {
-      let body = ''
+  /** `breathe` is called between targets and may let the event loop have its turn. */
+  async render(breathe: () => Promise<void> | undefined = () => undefined): Promise<FamilyBody[]> {
+    const families: FamilyBody[] = []
+    for (const [family, spec] of this.#specs.entries()) {
+      const chunks: Buffer[] = []
+      let lines = ''
       for (const slots of this.#targets.values()) {
         const slot = slots[family]
         if (slot === undefined) continue
         const { prefixes, values, length } = slot
-        for (let i = 0; i < length; i++) body += `${prefixes[i]}${values[i]}\n`
+        for (let i = 0; i < length; i++) lines += `${prefixes[i]}${values[i]}\n`
+        if (lines.length < CHUNK) continue
+        chunks.push(Buffer.from(lines))
+        lines = ''
+        const pause = breathe()
+        if (pause !== undefined) await pause
       }
-      return { spec, body }
-    })
+      if (lines !== '') chunks.push(Buffer.from(lines))
+      families.push({ spec, chunks })
+      const pause = breathe()
+      if (pause !== undefined) await pause
+    }
+    return families
   }
 }
 

@@ -3,7 +3,6 @@ export { CONTENT_TYPES, type Format } from './exposition.ts'
 export {
   type CollectorOutcome,
   MetricsPublisher,
-  type MetricsText,
   type Performance,
   type PublisherOptions,
   type StoreFacts,
@@ -12,3 +11,4 @@ export { type ProcessFacts, type ProcessReader, processReader } from './process.
 export type { Percentiles } from './ring.ts'
 export { SelfMetrics } from './self.ts'
 export { HOST_SIGNAL_INFO, type ModelInfo, type ShapFeature, type SignalInfo } from './series.ts'
+export type { MetricsText } from './texts.ts'

@@ -4,9 +4,9 @@ import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { Gauge, Registry } from 'prom-client'
 import t from 'tap'
-import type { Resource } from '../types.ts'
+import type { Assessment, Resource } from '../types.ts'
 import { METRICS, TARGET_METRICS } from './catalogue.ts'
-import { bound, escapeLabel, familyName, TargetTable, wellFormed } from './exposition.ts'
+import { bound, escapeLabel, familyName, joinFamilies, TargetTable, wellFormed } from './exposition.ts'
 import { LatencyRing, MinuteRate } from './ring.ts'
 import { SelfMetrics } from './self.ts'
 import { horizon } from './series.ts'
@@ -92,11 +92,9 @@ t.test('names follow the conventions', async (t) => {
   }
 })
 
-t.test('promtool check metrics prints nothing', async (t) => {
-  if (spawnSync('promtool', ['--version']).error !== undefined) {
-    t.comment('skipped: promtool is not installed')
-    return
-  }
+const noPromtool = spawnSync('promtool', ['--version']).error !== undefined && 'promtool is not installed'
+
+t.test('promtool check metrics prints nothing', { skip: noPromtool }, async (t) => {
   const { stdout, stderr, status } = spawnSync('promtool', ['check', 'metrics'], { input: await fullHost().read() })
   t.equal(`${stdout}${stderr}`, '')
   t.equal(status, 0)
@@ -241,6 +239,17 @@ t.test('one throwing source costs itself only', async (t) => {
   t.equal(errors.length, 1)
 })
 
+t.test('an assessment that cannot be written costs its target only', async (t) => {
+  const { publisher, read, errors } = scriptedPublisher()
+  const broken = { ...scriptedHost({ target: 'broken' }), warmup: undefined } as unknown as Assessment
+  publisher.publish([scriptedHost(), broken, scriptedHost({ target: 'third' })], NOW)
+  const text = await read()
+  t.match(text, 'portent_health_ratio{target="third"}')
+  t.notMatch(text, 'target="broken"')
+  t.match(text, 'portent_cycle_errors_total{step="publish"} 1\n')
+  t.equal(errors.length, 1)
+})
+
 t.test('label values from anywhere come back as they were', async () => {
   const hostile = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -276,7 +285,7 @@ t.test('counters refuse what would poison them and unknown label values become o
   self.count('portent_non_finite_total', {}, -1)
   self.cycle(Number.NaN)
   self.cycleError('never heard of')
-  const text = (await self.render()).map((f) => f.body).join('')
+  const text = joinFamilies(await self.render(), 'text').toString()
   t.match(text, 'portent_non_finite_total 0\n')
   t.match(text, 'portent_cycle_duration_seconds_count 0\n')
   t.match(text, 'portent_cycle_errors_total{step="other"} 1\n')
@@ -321,7 +330,7 @@ t.test('rendering 25,000 series takes at most 0.35 of the time prom-client takes
   for (let round = 0; round < 3; round++) {
     let start = performance.now()
     fill(round)
-    const ours = Buffer.from(table.render()[family]?.body ?? '')
+    const ours = joinFamilies(await table.render(), 'text')
     if (round > 0) best.ours = Math.min(best.ours, performance.now() - start)
     start = performance.now()
     fillTheirs(round)

@@ -5,30 +5,18 @@
  * A target whose last score is older than three score intervals keeps only the time of that score and its model state: an
  * old truth is never shown as new.
  */
-import { promisify } from 'node:util'
-import { gzip as gzipCallback, gzipSync } from 'node:zlib'
 import type { AlertEvent, Assessment } from '../types.ts'
 import { SERVICE_METRICS, type ServiceMetric, TARGET_METRICS } from './catalogue.ts'
-import {
-  CONTENT_TYPES,
-  type FamilyBody,
-  type Format,
-  formatValue,
-  joinFamilies,
-  prefix,
-  printable,
-  TargetTable,
-} from './exposition.ts'
+import { type FamilyBody, type Format, familyBody, formatValue, prefix, printable, TargetTable } from './exposition.ts'
+import { breather, within } from './pace.ts'
 import type { ProcessFacts } from './process.ts'
 import type { Percentiles } from './ring.ts'
 import type { SelfMetrics } from './self.ts'
 import { type ModelInfo, type ShapFeature, type SignalInfo, writeSeries, writeStale } from './series.ts'
+import { type MetricsText, Texts } from './texts.ts'
 
-const gzipLater = promisify(gzipCallback)
-/** Texts up to this size are compressed at once (about 1 ms); larger ones off the event loop. */
-const GZIP_AT_ONCE = 128 * 1024
-/** How long a scrape waits for a large text to be compressed before it gets it plain. */
-const GZIP_PATIENCE_MS = 500
+/** How long a scrape waits for a new text before it gets the last one. */
+const PATIENCE_MS = 400
 const RENDER_GAP_MS = 1000
 const STALE_INTERVALS = 3
 
@@ -65,12 +53,6 @@ export interface PublisherOptions {
   readonly onError?: (error: unknown) => void
 }
 
-export interface MetricsText {
-  readonly body: Buffer
-  readonly contentType: string
-  readonly encoding: 'gzip' | null
-}
-
 export interface Performance {
   readonly cycle: Percentiles | null
   readonly inference: Percentiles | null
@@ -98,12 +80,14 @@ export class MetricsPublisher {
   readonly #latest = new Map<string, Latest>()
   readonly #alerts = new Map<string, Map<string, number>>()
   readonly #models = new Map<string, ModelInfo>()
+  /** Targets whose series are to be written anew for the next text. */
+  readonly #changed = new Set<string>()
   #collectors: readonly CollectorOutcome[] = []
   #store: StoreFacts = {}
   #lastCycle: number | null = null
   #process: ProcessFacts = {}
   #cpuShare: number | null = null
-  #texts: Texts = new Texts([])
+  #texts: Texts | null = null
   #renderedAt = Number.NEGATIVE_INFINITY
   #dirty = true
   #rendering: Promise<void> | null = null
@@ -123,9 +107,8 @@ export class MetricsPublisher {
       const age = Math.max(0, now - assessment.at)
       const latest = { assessment, expires: monotonic + lifetime - age, stale: age > lifetime }
       this.#latest.set(assessment.target, latest)
-      this.#write(latest)
+      this.#changed.add(assessment.target)
     }
-    this.#countTable()
     this.#dirty = true
   }
 
@@ -134,8 +117,7 @@ export class MetricsPublisher {
     const counts = this.#alerts.get(event.target) ?? new Map<string, number>()
     counts.set(event.severity, (counts.get(event.severity) ?? 0) + 1)
     this.#alerts.set(event.target, counts)
-    const latest = this.#latest.get(event.target)
-    if (latest !== undefined) this.#write(latest)
+    this.#changed.add(event.target)
     this.#dirty = true
   }
 
@@ -150,7 +132,7 @@ export class MetricsPublisher {
   setModels(models: readonly ModelInfo[]): void {
     this.#models.clear()
     for (const model of models) this.#models.set(model.version, model)
-    for (const latest of this.#latest.values()) this.#write(latest)
+    for (const target of this.#latest.keys()) this.#changed.add(target)
     this.#dirty = true
   }
 
@@ -192,8 +174,10 @@ export class MetricsPublisher {
 
   /** The text as it is now, compressed if asked for. */
   async text(format: Format, gzip: boolean): Promise<MetricsText> {
-    await this.render()
-    return this.#texts.get(format, gzip)
+    const rendered = this.render()
+    if (this.#texts === null) await rendered
+    else await within(PATIENCE_MS, rendered)
+    return (this.#texts ?? new Texts([])).get(format, gzip)
   }
 
   #expire(): void {
@@ -201,8 +185,19 @@ export class MetricsPublisher {
     for (const latest of this.#latest.values()) {
       if (latest.stale || monotonic <= latest.expires) continue
       latest.stale = true
-      this.#write(latest)
+      this.#changed.add(latest.assessment.target)
       this.#dirty = true
+    }
+  }
+
+  /** An assessment that cannot be written costs its target only. */
+  #tryWrite(latest: Latest): void {
+    try {
+      this.#write(latest)
+    } catch (error) {
+      this.#table.remove(latest.assessment.target)
+      this.#self.cycleError('publish')
+      this.#options.onError?.(error)
     }
   }
 
@@ -245,8 +240,18 @@ export class MetricsPublisher {
         this.#process = {}
         this.#options.onError?.(error)
       }
+      const breathe = breather(this.#monotonic)
+      for (const target of this.#changed) {
+        this.#changed.delete(target)
+        const latest = this.#latest.get(target)
+        if (latest !== undefined) this.#tryWrite(latest)
+        const pause = breathe()
+        if (pause !== undefined) await pause
+      }
+      this.#countTable()
+      const targets = await this.#table.render(breathe)
       const service = this.#service()
-      this.#texts = new Texts([...this.#table.render(), ...(await this.#self.render()), ...service])
+      this.#texts = new Texts([...targets, ...(await this.#self.render()), ...service])
     } catch (error) {
       this.#dirty = true
       this.#self.cycleError('publish')
@@ -283,7 +288,7 @@ export class MetricsPublisher {
         if (printable(value)) body += `${prefix(spec.name, spec.labels, labels)}${formatValue(value)}\n`
         else this.#self.nonFinite(1)
       }
-      return { spec, body }
+      return familyBody(spec, body)
     })
   }
 }
@@ -293,52 +298,4 @@ function cpuShare(before: ProcessFacts, after: ProcessFacts, elapsed: number): n
   if (before.cpuSeconds === undefined || after.cpuSeconds === undefined) return null
   const share = (after.cpuSeconds - before.cpuSeconds) / (elapsed / 1000)
   return Number.isFinite(share) ? Math.max(0, share) : null
-}
-
-/** One rendering in every form it is asked for, each made on first demand. */
-class Texts {
-  readonly #families: readonly FamilyBody[]
-  readonly #plain = new Map<Format, Buffer>()
-  readonly #gzipped = new Map<Format, Buffer | Promise<Buffer>>()
-
-  constructor(families: readonly FamilyBody[]) {
-    this.#families = families
-    this.#plain.set('text', Buffer.from(joinFamilies(families, 'text')))
-  }
-
-  async get(format: Format, gzip: boolean): Promise<MetricsText> {
-    const plain = this.#plain.get(format) ?? Buffer.from(joinFamilies(this.#families, format))
-    this.#plain.set(format, plain)
-    const compressed = gzip ? await this.#gzip(format, plain) : null
-    const contentType = CONTENT_TYPES[format]
-    return compressed === null
-      ? { body: plain, contentType, encoding: null }
-      : { body: compressed, contentType, encoding: 'gzip' }
-  }
-
-  /** Null where compression fails or takes too long (its threads are shared with file and DNS calls, which can hang). */
-  async #gzip(format: Format, plain: Buffer): Promise<Buffer | null> {
-    const made = this.#gzipped.get(format)
-    if (Buffer.isBuffer(made)) return made
-    if (plain.length <= GZIP_AT_ONCE) {
-      const compressed = gzipSync(plain, { level: 4 })
-      this.#gzipped.set(format, compressed)
-      return compressed
-    }
-    const making = made ?? gzipLater(plain, { level: 1 })
-    this.#gzipped.set(format, making)
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<null>((resolve) => {
-      timer = setTimeout(resolve, GZIP_PATIENCE_MS, null)
-    })
-    try {
-      const compressed = await Promise.race([making, patience])
-      if (compressed !== null) this.#gzipped.set(format, compressed)
-      return compressed
-    } catch {
-      return null
-    } finally {
-      clearTimeout(timer)
-    }
-  }
 }

@@ -4,7 +4,7 @@
  */
 import { Counter, Histogram, Registry } from 'prom-client'
 import { type MetricSpec, SELF_METRICS, type SelfMetric } from './catalogue.ts'
-import { bound, type FamilyBody, formatValue, prefix, printable } from './exposition.ts'
+import { bound, type FamilyBody, familyBody, formatValue, prefix, printable } from './exposition.ts'
 import { LatencyRing, MinuteRate, type Percentiles } from './ring.ts'
 
 /** A label value of a closed list, `other` where it is none of them. */
@@ -95,7 +95,7 @@ export class SelfMetrics {
       if (spec === undefined) continue
       let body = ''
       for (const sample of metric.values as unknown as readonly PromSample[]) body += line(spec, sample)
-      families.push({ spec, body })
+      families.push(familyBody(spec, body))
     }
     return families
   }

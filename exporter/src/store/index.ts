@@ -5,11 +5,13 @@
  * corrupt is put aside and begun afresh.
  */
 import { statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AlertEvent, Row } from '../types.ts'
-import { type Connection, limitPages, PAGE_BYTES, RUN_BUSY_MS } from './connection.ts'
-import { kindOf, type StoreError, wrap } from './errors.ts'
-import { type Retention, rawHorizon } from './purge.ts'
+import { type Connection, limitPages, PAGE_BYTES } from './connection.ts'
+import { kindOf, wrap } from './errors.ts'
+import { Pending, type WriteResult } from './pending.ts'
+import type { Retention } from './purge.ts'
 import { type Range, type RangeFields, range } from './range.ts'
 import { Session, type StoreLog } from './session.ts'
 import type { AlertQuery } from './tables/alerts.ts'
@@ -17,7 +19,7 @@ import type { StoredAssessment } from './tables/assessments.ts'
 import type { SavedState } from './tables/state.ts'
 import type { Target, TargetKind } from './tables/targets.ts'
 import { decode } from './values.ts'
-import type { HistoryEntry, Written } from './writer.ts'
+import type { HistoryEntry } from './writer.ts'
 
 export { StoreError, type StoreErrorKind } from './errors.ts'
 export {
@@ -53,14 +55,6 @@ export interface StoreOptions {
   readonly log?: StoreLog
 }
 
-export interface WriteResult extends Written {
-  /** Rows held in memory, not durable yet; the next call writes them first. */
-  readonly buffered: number
-  /** Rows that were given up: no room on the disk, or more than the buffer holds. */
-  readonly lost: number
-  readonly error?: StoreError
-}
-
 export interface StoreStats {
   /** Of the database file. */
   readonly bytes: number
@@ -80,13 +74,8 @@ export interface StoreStats {
   readonly lostRows: number
 }
 
-const NOTHING: Written = { written: 0, duplicates: 0, late: 0, expired: 0, invalid: 0 }
-/** Buffered rows that one call writes besides its own. */
-const CATCH_UP = 1000
 /** Of one purge transaction, with its commit a little more. */
 const SLICE_MS = 3
-const CLOSE_BUSY_MS = 1000
-const BUFFERED_ALERTS = 1000
 const QUIET: StoreLog = { info() {}, warn() {}, error() {} }
 
 /** Opens the file, or a new one. Throws StoreError naming the path: `newer`, `foreign`, `readonly`, `locked`, `full`. */
@@ -98,16 +87,11 @@ export class Store {
   readonly #file: string
   readonly #clock: () => number
   readonly #retention: Retention
-  readonly #bufferRows: number
   readonly #session: Session
+  readonly #pending: Pending
   /** Also of targets that the database does not know any more: it may have to be begun afresh. */
   readonly #kinds = new Map<string, TargetKind>()
-  #buffer: HistoryEntry[] = []
-  #alerts: Omit<AlertEvent, 'id'>[] = []
   #maintaining: Promise<void> | null = null
-  #lastWriteMs = 0
-  #readOnly = false
-  #lost = 0
 
   constructor(options: StoreOptions) {
     this.#file = options.file
@@ -117,7 +101,6 @@ export class Store {
       minuteDays: options.minuteDays ?? 30,
       maxBytes: options.maxBytes ?? 2 ** 30,
     }
-    this.#bufferRows = options.bufferRows ?? 5000
     this.#session = new Session({
       file: this.#file,
       ballastBytes: this.#file === ':memory:' ? 0 : (options.ballastBytes ?? 16 << 20),
@@ -125,6 +108,12 @@ export class Store {
       clock: this.#clock,
       log: options.log ?? QUIET,
       kinds: this.#kinds,
+    })
+    this.#pending = new Pending(this.#session, {
+      bufferRows: options.bufferRows ?? 5000,
+      rawHours: this.#retention.rawHours,
+      clock: this.#clock,
+      idOf: (tables, target) => this.#id(tables, target),
     })
   }
 
@@ -139,8 +128,7 @@ export class Store {
     /** Gone at once; its rows go with the next `maintain`. False if there is no such target. */
     remove: (name: string): boolean => {
       this.#kinds.delete(name)
-      this.#buffer = this.#buffer.filter(({ row }) => row.target !== name)
-      this.#alerts = this.#alerts.filter(({ target }) => target !== name)
+      this.#pending.drop(name)
       return this.#session.run('removing a target', ({ tables, writer }) => {
         writer.forget()
         return tables.targets.remove(name, this.#clock())
@@ -182,7 +170,7 @@ export class Store {
         tables.alerts.add(this.#id(tables, event.target), event),
       )
       if (id !== undefined) return { ...event, id }
-      if (this.#alerts.length < BUFFERED_ALERTS) this.#alerts.push(event)
+      this.#pending.hold(event)
       return null
     },
     /** Newest first. An unknown target has none. */
@@ -199,7 +187,7 @@ export class Store {
      * One transaction for the batch, the minute aggregates included; a large fleet writes slices of some 250 targets.
      * Never throws: what is not durable is in `buffered` or `lost`, with `error`.
      */
-    write: (batch: readonly HistoryEntry[]): WriteResult => this.#write(batch),
+    write: (batch: readonly HistoryEntry[]): WriteResult => this.#pending.write(batch),
 
     /** See {@link Range}: raw rows or minutes in steps of `step` ms. An unknown target has no points. */
     range: async (target: string, from: number, to: number, step: number, fields: RangeFields): Promise<Range> => {
@@ -247,36 +235,34 @@ export class Store {
   }
 
   stats(): StoreStats {
-    const pragma = (name: string) => Number(this.#session.current?.db.pragma(name, { simple: true }) ?? 0)
-    const [pages, freePages] = this.#session.attempt('reading statistics', () => [
-      pragma('page_count'),
-      pragma('freelist_count'),
-    ]) ?? [0, 0]
+    const pages = this.#pragma('page_count')
     return {
-      bytes: this.#size('') || (pages ?? 0) * PAGE_BYTES,
+      bytes: this.#size('') || pages * PAGE_BYTES,
       walBytes: this.#size('-wal'),
-      pages: pages ?? 0,
-      freePages: freePages ?? 0,
-      lastWriteMs: this.#lastWriteMs,
+      pages,
+      freePages: this.#pragma('freelist_count'),
+      lastWriteMs: this.#pending.lastWriteMs,
       errors: { ...this.#session.errors },
       corruptFilesPutAside: this.#session.putAside,
       ballast: this.#session.ballast,
-      readOnly: this.#readOnly,
-      bufferedRows: this.#buffer.length,
-      lostRows: this.#lost,
+      readOnly: this.#pending.readOnly,
+      bufferedRows: this.#pending.rows,
+      lostRows: this.#pending.lost,
     }
   }
 
   /** Writes what is buffered, checkpoints, closes. Returns the rows that could not be written. */
   close(): number {
     if (this.#session.closed) return 0
-    this.#session.setBusyTimeout(CLOSE_BUSY_MS)
-    for (let before = -1; this.#buffer.length > 0 && this.#buffer.length !== before; ) {
-      before = this.#buffer.length
-      this.#write([])
-    }
+    this.#pending.flush()
     this.#session.close()
-    return this.#buffer.length
+    return this.#pending.rows
+  }
+
+  #pragma(name: string): number {
+    const db = this.#session.current?.db
+    if (!db) return 0
+    return this.#session.attempt('reading statistics', () => Number(db.pragma(name, { simple: true }))) ?? 0
   }
 
   #size(suffix: string): number {
@@ -288,80 +274,40 @@ export class Store {
     return tables.targets.ensure(target, this.#kinds.get(target), this.#clock())
   }
 
-  #write(batch: readonly HistoryEntry[]): WriteResult {
-    const started = performance.now()
-    const held = this.#buffer.length
-    const all = held > 0 ? this.#buffer.concat(batch) : batch
-    const now = all.slice(0, batch.length + CATCH_UP)
-    const rest = all.slice(now.length)
-    let result: Written = NOTHING
-    let error: StoreError | undefined
-    let lost = 0
+  /**
+   * A checkpoint begins with an fsync of the log, on the event loop; done here first, it finds little left to do.
+   * Only the log may be opened so: closing a descriptor of the database or its -shm drops SQLite's locks on them.
+   */
+  async #syncLog(): Promise<void> {
+    if (this.#file === ':memory:') return
     try {
-      if (now.length > 0 || this.#alerts.length > 0) result = this.#transaction(now)
-      this.#buffer = rest
-      this.#readOnly = false
-      this.#session.setBusyTimeout(RUN_BUSY_MS)
-    } catch (caught) {
-      error = this.#session.fail(caught, `writing ${now.length} rows`)
-      if (error.kind === 'readonly') this.#readOnly = true
-      if (error.kind === 'locked') {
-        lost = Math.max(0, all.length - this.#bufferRows)
-        this.#buffer = all.slice(lost)
-        // Later batches do not wait for the same lock again.
-        this.#session.setBusyTimeout(0)
-      } else {
-        lost = now.length
-        this.#buffer = rest
-      }
+      const log = await open(`${this.#file}-wal`, 'r')
+      await log.datasync().finally(() => log.close())
+    } catch {
+      // No log yet, or a platform that syncs files open for writing only: the checkpoint does it.
     }
-    this.#lost += lost
-    this.#lastWriteMs = performance.now() - started
-    return { ...result, buffered: this.#buffer.length, lost, ...(error && { error }) }
-  }
-
-  #transaction(entries: readonly HistoryEntry[]): Written {
-    const now = this.#clock()
-    const write = () =>
-      this.#session.run('writing', ({ db, tables, writer }) =>
-        db
-          .transaction(() => {
-            for (const event of this.#alerts) tables.alerts.add(this.#id(tables, event.target), event)
-            return writer.write(entries, now, rawHorizon(now, this.#retention))
-          })
-          .immediate(),
-      )
-    let result: Written
-    try {
-      result = write()
-    } catch (error) {
-      if (kindOf(error) !== 'full') throw error
-      this.#session.fail(error, 'writing')
-      this.#session.makeRoom(entries.length)
-      result = write()
-    }
-    this.#alerts = []
-    return result
   }
 
   async #maintain(): Promise<void> {
     if (this.#session.closed) return
-    if (this.#buffer.length > 0 || this.#alerts.length > 0) this.#write([])
-    const open = this.#session.current
-    if (!open) return
-    const steps = open.purger.steps(this.#clock())
+    this.#session.reopenIfRemoved()
+    if (this.#pending.waiting) this.#pending.write([])
+    const current = this.#session.attempt('opening', (open) => open)
+    if (!current) return
+    const steps = current.purger.steps(this.#clock())
     const slice = (): boolean => {
       const end = performance.now() + SLICE_MS
       while (!steps.next().done) if (performance.now() > end) return false
       return true
     }
     for (let done: boolean | undefined = false; !done; await nextTurn()) {
-      if (this.#session.current !== open) return
+      if (this.#session.current !== current) return
       done = this.#session.attempt('purging', ({ db }) => db.transaction(slice).immediate())
       // A failed slice was rolled back, the steps were not: the next call begins again.
       if (done === undefined) break
     }
-    if (this.#session.current !== open) return
+    await this.#syncLog()
+    if (this.#session.current !== current) return
     this.#session.attempt('checkpointing', ({ db }) => {
       limitPages(db, this.#retention.maxBytes)
       return db.pragma('wal_checkpoint(PASSIVE)')

@@ -20,7 +20,8 @@ export interface Retention {
   readonly maxBytes: number
 }
 
-export const rawHorizon = (now: number, { rawHours }: Retention) => now - rawHours * HOUR
+/** Rows before it are not kept. */
+export const rawHorizon = (now: number, rawHours: number) => now - rawHours * HOUR
 
 export function purger(db: Database, tables: Tables, retention: Retention) {
   /** `assessed` shares its ids with `table`, so it goes first. */
@@ -76,7 +77,7 @@ export function purger(db: Database, tables: Tables, retention: Retention) {
 
   function* steps(now: number): Generator<number> {
     for (const target of tables.targets.ids()) {
-      yield* before(raw, target, rawHorizon(now, retention))
+      yield* before(raw, target, rawHorizon(now, retention.rawHours))
       yield* before(minutes, target, now - retention.minuteDays * 24 * HOUR)
     }
     for (const target of tables.targets.removed()) {

@@ -187,11 +187,37 @@ t.test('the size stays within its bound: raw rows go before minutes, the newest 
   t.equal(check(file), 'ok')
   store.close()
 
+  const eager = openStore({ file: `${file}2`, ballastBytes: 0, maxBytes: 1 << 20, clock: () => time.now })
+  for (let batch = 0; batch < 40; batch++) {
+    const rows = Array.from({ length: 200 }, (_, i) => entry(time.now - 8_000_000 + (batch * 200 + i) * 1000, { a: i }))
+    t.match(eager.history.write(rows), { written: 200, lost: 0 })
+  }
+  t.ok(eager.stats().bytes <= 1 << 20, 'the bound holds without maintenance')
+  t.ok((eager.stats().errors.full ?? 0) > 0)
+  t.equal(eager.history.rows('host', ...all).at(-1)?.at, time.now - 1000)
+  eager.close()
+
   const smaller = openStore({ file, ballastBytes: 0, maxBytes: 1 << 20, clock: () => time.now })
   await smaller.maintain()
   t.ok(smaller.stats().pages * 4096 <= 1 << 20, 'a limit that was lowered is reached')
   t.equal(smaller.history.rows('host', ...all).at(-1)?.at, time.now)
   smaller.close()
+})
+
+t.test('a file that is removed while in use is begun anew', async (t) => {
+  const file = join(folder(t), 'p.db')
+  const log = memoryLog()
+  const store = openStore({ file, ballastBytes: 0, clock, log })
+  store.history.write([entry(T0)])
+  for (const suffix of ['', '-wal', '-shm']) fs.rmSync(file + suffix)
+  await store.maintain()
+  t.match(store.history.write([entry(T0 + 1)]), { written: 1 })
+  t.match(log.lines.join(), /was removed; a new one is begun/)
+  store.close()
+  t.equal(check(file), 'ok')
+  const again = openStore({ file, ballastBytes: 0, clock })
+  t.equal(again.history.rows('host', ...all).length, 1)
+  again.close()
 })
 
 t.test('the ballast is real bytes, made at start and put back when it is missing', async (t) => {

@@ -1,4 +1,5 @@
 /** The open database and what happens to it while running: failures counted, corruption put aside, the disk full. */
+import { existsSync } from 'node:fs'
 import { Ballast } from './ballast.ts'
 import { type Connection, connect, putAside, RUN_BUSY_MS } from './connection.ts'
 import { kindOf, StoreError, wrap } from './errors.ts'
@@ -112,6 +113,17 @@ export class Session {
     }
     if (this.#options.file !== ':memory:') this.#setAside()
     return this.#connect()
+  }
+
+  /** A file that was removed under the open database takes rows until the end of the process, and then is gone. */
+  reopenIfRemoved(): void {
+    const { file, log } = this.#options
+    if (file === ':memory:' || !this.#open || existsSync(file)) return
+    log.error({ file }, `database ${file} was removed; a new one is begun`)
+    const { db } = this.#open
+    this.#open = null
+    db.close()
+    this.attempt('opening', () => undefined)
   }
 
   /** After SQLITE_FULL: purges the oldest rows to write so many. Throws StoreError where that is not possible. */

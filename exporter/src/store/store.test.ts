@@ -243,6 +243,26 @@ t.test('raw rows end after their hours, minutes after their days, to the millise
   t.same(await minutes(), [T0 + 60_000])
 })
 
+t.test('a clock that jumps a month ahead and back costs history, and mixes nothing up', async (t) => {
+  const { store, time } = memory()
+  const both = (at: number) => [entry(at, { a: 1 }, { health: 10 }, 'one'), entry(at, { a: 2 }, { health: 20 }, 'two')]
+  store.history.write(both(T0))
+  time.now = T0 + 40 * DAY
+  await store.maintain()
+  t.same(store.history.rows('one', 0, Number.MAX_SAFE_INTEGER), [])
+  time.now = T0 + 10_000
+  t.match(store.history.write(both(time.now).reverse()), { written: 2, late: 0 })
+  t.match(store.history.write(both(time.now + 10_000)), { written: 2, late: 0 })
+  for (const [name, a, health] of [
+    ['one', 1, 10],
+    ['two', 2, 20],
+  ] as const) {
+    const fields = { assessment: ['health' as const], signals: ['a'] }
+    const { points } = await store.history.range(name, T0, T0 + 59_999, 60_000, fields)
+    t.same(points, [{ at: T0, assessment: { health }, signals: { a } }])
+  }
+})
+
 t.test('rows that are not a row are counted, and the rest of the batch is written', async (t) => {
   const { store } = memory()
   const result = store.history.write([

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Transform } from '@portent/core'
-import { averagePathLength, type Forest, floorToFloat32, operatorsOf, readForest, vetModel } from '@portent/core/onnx'
+import { averagePathLength, decodeForest, type Forest, floorToFloat32, operatorsOf, vetModel } from '@portent/core/onnx'
 import t from 'tap'
 import { seriesOf } from '../features/series.ts'
 import { fitFeatureModel, type TrainingSet, trainingSetOf } from '../features/training-set.ts'
@@ -284,7 +284,7 @@ t.test('a signal absent on one host is regressed on the others as if that host w
 
 t.test('the forest written to a file reads back as the one that was fitted', async (t) => {
   const fitted = isolationForest({ trees: 20 }).fit(hosts('forest', 5, 300).train, new Random(9))
-  const again = readForest(fitted.toOnnx())
+  const again = decodeForest(fitted.toOnnx())
   t.equal(again.clip, 10)
   t.equal(again.subsample, 256)
   again.trees.forEach((tree, i) => {

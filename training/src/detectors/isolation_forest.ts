@@ -13,12 +13,12 @@
 import {
   averagePathLength,
   emptyTree,
+  encodeForest,
   type Forest,
   floorToFloat32,
   forestInput,
   forestScore,
   type Tree,
-  writeForest,
 } from '@portent/core/onnx'
 import { KINDS } from '../features/window.ts'
 import type { Random } from '../random.ts'
@@ -52,7 +52,7 @@ export class FittedIsolationForest implements Fitted {
   }
 
   toOnnx(): Uint8Array {
-    return writeForest(this.forest)
+    return encodeForest(this.forest)
   }
 }
 

@@ -41,7 +41,6 @@ export class FittedPcaWin implements Fitted {
 
   score({ n, signals: d, features, mask }: Batch): Float64Array {
     const width = KINDS * d
-    const k = this.components.length / width
     const scores = new Float64Array(n)
     const centred = new Float64Array(width)
     const residual = new Float64Array(width)
@@ -51,14 +50,7 @@ export class FittedPcaWin implements Fitted {
         centred[f] = present ? clip(features[i * width + f] as number, this.clip) - (this.mean[f] as number) : 0
       }
       residual.set(centred)
-      for (let c = 0; c < k; c++) {
-        const at = c * width
-        let dot = 0
-        for (let f = 0; f < width; f++) dot += (this.components[at + f] as number) * (centred[f] as number)
-        for (let f = 0; f < width; f++) {
-          residual[f] = (residual[f] as number) - dot * (this.components[at + f] as number)
-        }
-      }
+      project(this.components, centred, residual)
       let sum = 0
       let present = 0
       for (let f = 0; f < width; f++) {
@@ -108,6 +100,36 @@ export function pcaWin({ clip: limit = 10, share = 0.9 }: PcaWinOptions = {}): S
       while (k < width - 1 && held < share * trace) held += Math.max(0, values[k++] as number)
       return new FittedPcaWin(mean, vectors.slice(0, k * width), limit)
     },
+  }
+}
+
+/** Takes the parts along the components [k,F] out of `residual`, which starts as x. */
+function project(components: Float64Array, x: Float64Array, residual: Float64Array): void {
+  const n = x.length
+  const end = components.length
+  // Four components at a time: each number of x and of the residual is loaded once for them.
+  let c0 = 0
+  for (; c0 + 4 * n <= end; c0 += 4 * n) {
+    const [c1, c2, c3] = [c0 + n, c0 + 2 * n, c0 + 3 * n]
+    let [a0, a1, a2, a3] = [0, 0, 0, 0]
+    for (let f = 0; f < n; f++) {
+      const value = x[f] as number
+      a0 += value * (components[c0 + f] as number)
+      a1 += value * (components[c1 + f] as number)
+      a2 += value * (components[c2 + f] as number)
+      a3 += value * (components[c3 + f] as number)
+    }
+    for (let f = 0; f < n; f++) {
+      residual[f] =
+        (residual[f] as number) -
+        (a0 * (components[c0 + f] as number) + a1 * (components[c1 + f] as number)) -
+        (a2 * (components[c2 + f] as number) + a3 * (components[c3 + f] as number))
+    }
+  }
+  for (; c0 < end; c0 += n) {
+    let a0 = 0
+    for (let f = 0; f < n; f++) a0 += (x[f] as number) * (components[c0 + f] as number)
+    for (let f = 0; f < n; f++) residual[f] = (residual[f] as number) - a0 * (components[c0 + f] as number)
   }
 }
 

@@ -99,7 +99,7 @@ export class FittedVar implements Fitted {
   }
 }
 
-/** The coefficients are named `autoregression` because `var` is a word of the language. */
+/** Not named after the detector, because `var` is a word of the language. */
 export function autoregression({
   ridge = 30,
   ewmaAlpha = 0.1,
@@ -202,10 +202,11 @@ function productsByPattern(train: TrainingSet, ewmaAlpha: number, limit: number)
     addGram(pattern.rows.subarray(0, pattern.held * width), width, pattern.gram)
     pattern.held = 0
   }
-  const frequent = frequentPatterns(train)
+  const { keys, frequent } = patternsOf(train)
+  let t = 0
   for (const batch of batchesOf(train, { ewmaAlpha, size })) {
     for (let i = 0; i < batch.n; i++) {
-      const key = batch.mask.subarray(i * d, i * d + d).join('')
+      const key = keys[t++] as string
       if (!frequent.has(key)) continue
       let pattern = patterns.get(key)
       if (!pattern) {
@@ -225,14 +226,20 @@ function productsByPattern(train: TrainingSet, ewmaAlpha: number, limit: number)
   return [...patterns.values()]
 }
 
-function frequentPatterns({ signals: d, mask }: TrainingSet): Set<string> {
+/** The pattern of presence of each row as text, and the most frequent ones. */
+function patternsOf({ signals: d, mask }: TrainingSet): { keys: string[]; frequent: Set<string> } {
+  const keys: string[] = []
   const counts = new Map<string, number>()
   for (let t = 0; t * d < mask.length; t++) {
-    const key = mask.subarray(t * d, t * d + d).join('')
+    const at = t * d
+    let same = t > 0
+    for (let j = 0; same && j < d; j++) same = mask[at + j] === mask[at - d + j]
+    const key = same ? (keys[t - 1] as string) : mask.subarray(at, at + d).join('')
+    keys.push(key)
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   const order = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
-  return new Set(order.slice(0, MAX_PATTERNS).map(([key]) => key))
+  return { keys, frequent: new Set(order.slice(0, MAX_PATTERNS).map(([key]) => key)) }
 }
 
 /** Standard deviation of each signal's residuals over the rows in which it is present [d]. */

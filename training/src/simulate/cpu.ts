@@ -141,7 +141,7 @@ export class Cpu {
     this.interrupts = Math.round(interrupts * jitter(random, 0.04) * dt) / dt
 
     const crowded = 1 - Math.exp(-Math.max(0, runnable - used) / cores - 0.5 * d.steal)
-    const brief = Math.min(0.3, context * cpu.wakeSeconds * jitter(random, 0.3))
+    const brief = 0.35 * (1 - Math.exp((-context * cpu.wakeSeconds * jitter(random, 0.3)) / 0.35))
     this.pressure = clamp(
       1 - (1 - brief) * (1 - crowded) * (1 - Math.min(0.9, (used / cores) ** 2 * 0.5 * waits)),
       0,

@@ -9,6 +9,8 @@ import type { HostProfile, MountProfile } from './profile.ts'
 /** Bytes of one request of a job that reads or writes in sequence. */
 const SEQUENTIAL = 256 * 1024
 const BLOCK = 4096
+/** From here on nothing more fits. */
+export const FULL = 0.9999
 /** Organic work stays below this share of what the disk can do. */
 const ORGANIC = 0.7
 
@@ -60,7 +62,7 @@ export class Disk {
   step(level: number, cold: number, jobs: JobLoad, memory: Memory, d: Disturbance, random: Random): void {
     const { disk } = this.#profile
     const dt = this.#interval
-    const full = this.#fill(level, d, random)
+    this.#fill(level, d, random)
 
     const weight = (disk.operationBytes / disk.bandwidth + 1 / disk.operations) / disk.operationBytes
     const reading = disk.readPeak * level * (1 + 4 * cold)
@@ -74,15 +76,16 @@ export class Disk {
     const held = flushes === 0 ? 0 : flushes + Math.min(pareto(random, 1.4), 800) - 1
     const flushed = Math.min(held * disk.flushBytes, 0.1 * disk.bandwidth * dt)
     // Jobs take what the work leaves: they run at low priority.
-    const own = (reading + writing) * fits * weight
+    const own =
+      (reading + writing) * fits * weight + disk.flushes * (1 / disk.operations + disk.flushBytes / disk.bandwidth)
     const asked = (jobs.read + jobs.write) * (1 / SEQUENTIAL / disk.operations + 1 / disk.bandwidth)
-    const granted = asked > 0 ? Math.min(1, Math.max(0.05, 0.9 - own) / asked) : 1
+    const granted = asked > 0 ? Math.min(1, Math.max(0.03, 0.85 - own) / asked) : 1
     const sequentialRead = (jobs.read * granted + d.read) * dt
     const sequentialWrite = (jobs.write * granted + d.write) * dt
     const paging = (memory.swapIo + memory.readBack) * dt
     let read = readOps * disk.operationBytes * jitter(random, 0.05) + sequentialRead + paging * 0.6
     let write = writeOps * disk.operationBytes * jitter(random, 0.05) + flushed + sequentialWrite + paging * 0.4
-    if (full) write *= 0.15
+    if (this.spaceOut || this.inodesOut) write *= 0.15
     if (d.diskSilent) read = write = 0
     let n = d.diskSilent
       ? 0
@@ -112,9 +115,26 @@ export class Disk {
     this.blocked = Math.min(64, this.operations * this.expectedLatency * (read > write ? 0.8 : 0.35))
   }
 
-  /** Grows every mount; true when the first is full. */
-  #fill(level: number, d: Disturbance, random: Random): boolean {
-    let full = false
+  /** Used share of the fullest mount, and of the inodes of the one closest to running out. */
+  get fullest(): number {
+    return this.mounts.reduce((most, { used }) => Math.max(most, used), 0)
+  }
+
+  get fewestInodes(): number {
+    return this.mounts.reduce((most, { inodes }) => Math.max(most, inodes), 0)
+  }
+
+  /** Whether the first mount has no space, or no inodes. */
+  get spaceOut(): boolean {
+    return (this.mounts[0]?.used ?? 0) >= FULL
+  }
+
+  get inodesOut(): boolean {
+    return (this.mounts[0]?.inodes ?? 0) >= FULL
+  }
+
+  /** Grows every mount; faults fill the first. */
+  #fill(level: number, d: Disturbance, random: Random): void {
     for (let i = 0; i < this.mounts.length; i++) {
       const mount = this.mounts[i] as Mount
       const { profile } = mount
@@ -136,8 +156,6 @@ export class Disk {
         1,
         Math.ceil((mount.ownInodes + (i === 0 ? d.inodes : 0)) * profile.inodes) / profile.inodes,
       )
-      if (i === 0) full = mount.used >= 0.9999 || mount.inodes >= 0.9999
     }
-    return full
   }
 }

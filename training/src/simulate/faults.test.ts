@@ -182,6 +182,8 @@ t.test('a fault in progress can be ended, and replaced', async (t) => {
   host.stopFault()
   for (let i = 0; i < 25; i++) host.next()
   t.equal(host.next().truth.fault, null)
+  const bare = new SimulatedHost({ ...everyFault('bare'), swapBytes: 0 }, new Random(1))
+  t.throws(() => bare.inject('swap_thrash'), /cannot have the fault swap_thrash/)
   t.throws(() => host.inject('sunspots' as FaultKind), /no such fault: sunspots \(known: memory_leak/)
 })
 

@@ -2,9 +2,10 @@
 import { HOST_SIGNALS } from '@portent/core'
 import { Random } from '../random.ts'
 import { FAILURE_KINDS, FAULT_KINDS, type FaultKind } from './faults.ts'
-import { DEFAULT_START, SIGNAL_NAMES, SimulatedHost } from './host.ts'
+import { DEFAULT_START, SimulatedHost } from './host.ts'
 import type { HostProfile, Role } from './profile.ts'
 import { randomProfile } from './random-profile.ts'
+import { SIGNAL_NAMES } from './readings.ts'
 
 export interface FleetOptions {
   readonly hosts: number
@@ -17,7 +18,7 @@ export interface FleetOptions {
   readonly faultKinds?: readonly FaultKind[]
   /** Drawn by their share among hosts by default. */
   readonly roles?: readonly Role[]
-  /** Unix ms. */
+  /** Unix ms; by default each host begins at an hour of its own within four weeks, so that short recordings see all days. */
   readonly startsAt?: number
 }
 
@@ -55,7 +56,7 @@ export interface FleetHost {
 
 /** Generates one host at a time, so that memory holds one (288 bytes a row) however many there are. */
 export function* generateFleet(options: FleetOptions): Generator<FleetHost, void, undefined> {
-  const { hosts, days, intervalSeconds = 10, seed, startsAt = DEFAULT_START, roles } = options
+  const { hosts, days, intervalSeconds = 10, seed, roles } = options
   const rows = Math.round((days * 86_400) / intervalSeconds)
   if (!(rows >= 1) || !Number.isSafeInteger(rows)) {
     throw new RangeError(`${days} days of rows of ${intervalSeconds} s: at least one row is needed`)
@@ -64,6 +65,7 @@ export function* generateFleet(options: FleetOptions): Generator<FleetHost, void
   for (let index = 0; index < hosts; index++) {
     const own = random.fork(`host ${index}`)
     const profile = randomProfile(own.fork('profile'), roles === undefined ? undefined : own.fork('role').choice(roles))
+    const startsAt = options.startsAt ?? DEFAULT_START + own.fork('start').integer(28 * 24) * 3_600_000
     const host = new SimulatedHost(profile, own.fork('life'), { ...options, intervalSeconds, startsAt })
     yield { index, ...record(host, rows) }
   }

@@ -10,23 +10,22 @@ import type { Random } from '../random.ts'
 import { Cpu } from './cpu.ts'
 import { Demand } from './demand.ts'
 import { Disk } from './disk.ts'
-import { between, chance, clamp, DAY, exponential, jitter, meanCount, poisson } from './draw.ts'
-import { type Conditions, FailureWatch } from './failures.ts'
-import {
-  type Disturbance,
-  FAILURE_KINDS,
-  type FailureKind,
-  type FaultKind,
-  type FaultPlan,
-  FaultRun,
-  neutral,
-  planFault,
-  possibleFaults,
-} from './faults.ts'
+import { between, chance, clamp, DAY, exponential, poisson } from './draw.ts'
+import { FailureWatch } from './failures.ts'
+import { type FaultPlan, FaultRun, planFault } from './fault-run.ts'
+import { type FailureKind, type FaultKind, faultSpec, neutral, possibleFaults } from './faults.ts'
 import { Jobs } from './jobs.ts'
 import { Memory } from './memory.ts'
 import { Network } from './network.ts'
 import { absentSignals, type HostProfile } from './profile.ts'
+import {
+  type Parts,
+  RESPONSE_TIME,
+  readResources,
+  readSignals,
+  SIGNAL_NAMES,
+  type SimulatedResource,
+} from './readings.ts'
 import { Service } from './service.ts'
 
 export interface HostOptions {
@@ -40,20 +39,13 @@ export interface HostOptions {
   readonly faultKinds?: readonly FaultKind[]
 }
 
-export interface SimulatedResource {
-  readonly resource: string
-  /** 0-1. */
-  readonly used: number
-  readonly capacity?: number
-  readonly unit?: 'bytes' | 'inodes' | 'handles'
-}
-
 export interface Truth {
   readonly fault: FaultKind | null
   /** 0-1. */
   readonly severity: number
   /** Rows since the onset, 0 in the first and without a fault. */
   readonly sinceRows: number
+  /** May outlast the fault by 90 seconds: that long the host must be well again. */
   readonly failed: boolean
   readonly failureKind: FailureKind | null
 }
@@ -68,54 +60,6 @@ export interface SimulatedRow {
 }
 
 export const DEFAULT_START = Date.UTC(2026, 0, 5)
-export const SIGNAL_NAMES: readonly string[] = HOST_SIGNALS.map((s) => s.name)
-
-const indexOf = (name: string): number => {
-  const index = SIGNAL_NAMES.indexOf(name)
-  if (index < 0) throw new Error(`not on the list of host signals: ${name}`)
-  return index
-}
-const CPU_BUSY = indexOf('cpu_busy')
-const CPU_IOWAIT = indexOf('cpu_iowait')
-const CPU_STEAL = indexOf('cpu_steal')
-const CPU_BUSIEST_CORE = indexOf('cpu_busiest_core')
-const LOAD_PER_CORE = indexOf('load_per_core')
-const MEMORY_USED = indexOf('memory_used')
-const SWAP_USED = indexOf('swap_used')
-const DISK_BUSY = indexOf('disk_busy')
-const FILESYSTEM_USED = indexOf('filesystem_used')
-const INODES_USED = indexOf('inodes_used')
-const TCP_RETRANSMIT = indexOf('tcp_retransmit')
-const FILE_DESCRIPTORS_USED = indexOf('file_descriptors_used')
-const PRESSURE_CPU_SOME = indexOf('pressure_cpu_some')
-const PRESSURE_MEMORY_SOME = indexOf('pressure_memory_some')
-const PRESSURE_MEMORY_FULL = indexOf('pressure_memory_full')
-const PRESSURE_IO_SOME = indexOf('pressure_io_some')
-const PRESSURE_IO_FULL = indexOf('pressure_io_full')
-const PROBE_FAILED = indexOf('probe_failed')
-const DISK_READ = indexOf('disk_read')
-const DISK_WRITE = indexOf('disk_write')
-const SWAP_IO = indexOf('swap_io')
-const NETWORK_RECEIVE = indexOf('network_receive')
-const NETWORK_TRANSMIT = indexOf('network_transmit')
-const CONTEXT_SWITCHES = indexOf('context_switches')
-const INTERRUPTS = indexOf('interrupts')
-const FORKS = indexOf('forks')
-const MAJOR_PAGE_FAULTS = indexOf('major_page_faults')
-const NETWORK_ERRORS = indexOf('network_errors')
-const DISK_LATENCY = indexOf('disk_latency')
-const RESPONSE_TIME = indexOf('response_time')
-const EVENT_LOOP_DELAY = indexOf('event_loop_delay')
-const PROCESSES_RUNNING = indexOf('processes_running')
-const PROCESSES_BLOCKED = indexOf('processes_blocked')
-const PROCESSES_ZOMBIE = indexOf('processes_zombie')
-const TCP_CONNECTIONS = indexOf('tcp_connections')
-const TEMPERATURE = indexOf('temperature')
-
-/** A share of a capacity that nobody can use the rest of. */
-const FULL = 0.9999
-/** Times the usual, from which a time to answer counts as blown up. */
-const BLOWN_UP = 6
 
 export class SimulatedHost {
   readonly profile: HostProfile
@@ -130,7 +74,6 @@ export class SimulatedHost {
 
   readonly #random: Random
   readonly #faultRandom: Random
-  readonly #samples: number
   readonly #demand: Demand
   readonly #jobs: Jobs
   readonly #memory: Memory
@@ -138,6 +81,7 @@ export class SimulatedHost {
   readonly #network: Network
   readonly #cpu: Cpu
   readonly #service: Service
+  readonly #parts: Parts
   readonly #watch = new FailureWatch()
   readonly #faultsPerDay: number
   readonly #faultKinds: readonly FaultKind[]
@@ -149,13 +93,10 @@ export class SimulatedHost {
   #planned = false
   #cold = 0
   #slow = 1
-  #unanswered = false
-  #handles = 0
   #run: FaultRun | null = null
   #since = 0
   #severity = 0
   #failure: FailureKind | null = null
-  readonly #conditions = Object.fromEntries(FAILURE_KINDS.map((k) => [k, false])) as Conditions
 
   constructor(profile: HostProfile, random: Random, options: HostOptions = {}) {
     const { intervalSeconds = 10, startsAt = DEFAULT_START, faultsPerDay = 0 } = options
@@ -164,7 +105,6 @@ export class SimulatedHost {
     this.intervalSeconds = intervalSeconds
     this.#random = random.fork('rows')
     this.#faultRandom = random.fork('faults')
-    this.#samples = Math.max(1, Math.round(intervalSeconds / 2))
     const start = startsAt / 1000
     this.#now = start
     this.#demand = new Demand(profile.demand, intervalSeconds, start, this.#random)
@@ -174,6 +114,13 @@ export class SimulatedHost {
     this.#network = new Network(profile, intervalSeconds)
     this.#cpu = new Cpu(profile, intervalSeconds, this.#random)
     this.#service = new Service(profile, intervalSeconds)
+    this.#parts = {
+      cpu: this.#cpu,
+      memory: this.#memory,
+      disk: this.#disk,
+      network: this.#network,
+      service: this.#service,
+    }
     this.#faultsPerDay = faultsPerDay
     const possible = possibleFaults(profile)
     this.#faultKinds = (options.faultKinds ?? possible).filter((k) => possible.includes(k))
@@ -200,10 +147,15 @@ export class SimulatedHost {
     }
   }
 
-  /** Starts a fault with the next row, in place of one in progress. What `fixed` names is not left to chance. */
+  /**
+   * Starts a fault with the next row, in place of one in progress. What `fixed` names is not left to chance.
+   * Throws a RangeError where the host cannot have it (no swap to thrash, say).
+   */
   inject(kind: FaultKind, fixed: Partial<Omit<FaultPlan, 'kind'>> = {}): FaultPlan {
+    if (faultSpec(kind).possible?.(this.profile) === false)
+      throw new RangeError(`this host cannot have the fault ${kind}`)
     const plan = planFault(kind, this.#faultRandom, fixed)
-    this.#begin(plan)
+    this.#begin(plan, this.#now)
     return plan
   }
 
@@ -217,28 +169,34 @@ export class SimulatedHost {
     this.step()
     const values: Record<string, number> = {}
     for (let i = 0; i < SIGNAL_NAMES.length; i++) {
-      if (this.mask[i] === 1 && !(i === RESPONSE_TIME && this.#unanswered))
+      if (this.mask[i] === 1 && (i !== RESPONSE_TIME || this.#service.answered))
         values[SIGNAL_NAMES[i] as string] = this.row[i] as number
     }
-    return { at: this.at, values, resources: this.#resources(), truth: this.truth }
+    return {
+      at: this.at,
+      values,
+      resources: readResources(this.#parts, this.profile, this.mask, this.row),
+      truth: this.truth,
+    }
   }
 
   /** Advances by a row; the values are in {@link row}, the truth in {@link truth}. */
   step(): void {
     this.#now += this.intervalSeconds
     if (this.#run === null && this.#now >= this.#nextFault) {
-      this.#begin(planFault(this.#faultRandom.choice(this.#faultKinds), this.#faultRandom))
+      const kind = this.#faultRandom.choice(this.#faultKinds)
+      this.#begin(planFault(kind, this.#faultRandom), this.#now - this.intervalSeconds)
     }
     this.#advance(this.#now)
   }
 
-  #begin(plan: FaultPlan): void {
+  #begin(plan: FaultPlan, onset: number): void {
     const mount = this.#disk.mounts[0]
-    this.#run = new FaultRun(plan, this.#now - this.intervalSeconds, {
+    this.#run = new FaultRun(plan, onset, {
       ...this.#memory.room(),
       filesystem: 1 - (mount?.own ?? 0),
       inodes: 1 - (mount?.ownInodes ?? 0),
-      handles: 1 - this.#handles,
+      handles: 1 - this.#service.ownHandles,
     })
     this.#since = -1
   }
@@ -301,7 +259,12 @@ export class SimulatedHost {
       d,
       random,
     )
-    this.#read(d, restarting)
+    this.#service.step(this.#cpu, disk, this.#memory, net, restarting, this.#cold, d, random)
+    this.#slow = this.#service.slow
+    // A restart that somebody planned is no failure.
+    const planned = restarting > 0 && this.#planned
+    this.#failure = this.#watch.step(this.#parts, d, planned, dt)
+    readSignals(this.#parts, profile, d, dt, this.mask, this.row, random)
   }
 
   #deploy(now: number, level: number): void {
@@ -316,115 +279,5 @@ export class SimulatedHost {
     this.#cold = 1
     this.#memory.restart(this.#random)
     this.#network.restart()
-  }
-
-  /** Reads the signals off the parts, and the truth about failures. */
-  #read(d: Disturbance, restarting: number): void {
-    const { profile, row } = this
-    const random = this.#random
-    const k = this.#samples
-    // Some sources are read every ten seconds only.
-    const slow = Math.max(1, Math.round(this.intervalSeconds / 10))
-    const cpu = this.#cpu
-    const memory = this.#memory
-    const disk = this.#disk
-    const net = this.#network
-    const service = this.#service
-    const { limit, idle, perConnection } = profile.handles
-    this.#handles = Math.min(0.9, Math.round((idle + perConnection * net.connections) * jitter(random, 0.004)) / limit)
-    const handles = Math.min(1, this.#handles + d.handles)
-    let fullest = 0
-    let inodes = 0
-    for (const mount of disk.mounts) {
-      if (mount.used > fullest) fullest = mount.used
-      if (mount.inodes > inodes) inodes = mount.inodes
-    }
-    const first = disk.mounts[0]
-    const spaceOut = first !== undefined && first.used >= FULL
-    const inodesOut = first !== undefined && first.inodes >= FULL
-    // No new connection without a file handle; without space or inodes only what is written fails.
-    const unwritten = profile.role === 'database' ? 0.85 : 0.3
-    const refused = handles >= FULL ? 0.95 : spaceOut || inodesOut ? unwritten : 0
-    service.step(cpu, disk, memory, restarting, this.#cold, refused, d, random)
-
-    const conditions = this.#conditions
-    const thrashing = memory.full > 0.3
-    conditions.memory_exhausted = memory.exhausted || (thrashing && memory.swapIo === 0)
-    conditions.filesystem_full = spaceOut
-    conditions.inodes_full = inodesOut
-    conditions.swap_thrash = thrashing && memory.swapIo > 0
-    const overrun = Math.max(cpu.busy + cpu.steal, cpu.utilisation) > 0.97 && service.slowByCpu > BLOWN_UP
-    conditions.cpu_saturated = overrun && !thrashing
-    const behind = disk.utilisation > 0.97 && (service.slowByDisk > BLOWN_UP || disk.expectedLatency > 0.25)
-    conditions.io_saturated = behind && !thrashing
-    conditions.network_lost = d.loss >= 0.6
-    // A restart that somebody planned is no failure.
-    conditions.service_down = service.failing >= 0.5 && !(restarting > 0 && this.#planned)
-    this.#failure = this.#watch.step(conditions, this.intervalSeconds)
-
-    const set = (index: number, value: number) => {
-      if (this.mask[index] === 1) row[index] = value
-    }
-    set(CPU_BUSY, cpu.busy)
-    set(CPU_IOWAIT, cpu.iowait)
-    set(CPU_STEAL, cpu.steal)
-    set(CPU_BUSIEST_CORE, cpu.busiest)
-    set(LOAD_PER_CORE, cpu.loadPerCore)
-    set(MEMORY_USED, memory.used)
-    set(SWAP_USED, memory.swapUsed)
-    set(DISK_BUSY, disk.busy)
-    set(FILESYSTEM_USED, fullest)
-    set(INODES_USED, inodes)
-    set(TCP_RETRANSMIT, net.retransmit)
-    set(FILE_DESCRIPTORS_USED, handles)
-    set(PRESSURE_CPU_SOME, cpu.pressure)
-    set(PRESSURE_MEMORY_SOME, memory.some)
-    set(PRESSURE_MEMORY_FULL, memory.full)
-    const waiting = disk.blocked > 1e-4 ? clamp((1 - Math.exp(-0.7 * disk.blocked)) * jitter(random, 0.08), 0, 1) : 0
-    set(PRESSURE_IO_SOME, waiting)
-    set(PRESSURE_IO_FULL, clamp(waiting * (1 - cpu.busy) * jitter(random, 0.05) * 0.9, 0, waiting))
-    set(PROBE_FAILED, service.probeFailed)
-    set(DISK_READ, disk.read)
-    set(DISK_WRITE, disk.write)
-    set(SWAP_IO, memory.swapIo)
-    set(NETWORK_RECEIVE, net.receive)
-    set(NETWORK_TRANSMIT, net.transmit)
-    set(CONTEXT_SWITCHES, cpu.context)
-    set(INTERRUPTS, cpu.interrupts)
-    set(FORKS, cpu.forks)
-    set(MAJOR_PAGE_FAULTS, memory.majorFaults)
-    set(NETWORK_ERRORS, net.errors)
-    set(DISK_LATENCY, disk.latency)
-    // The time of the probes that were answered; where none was, `row` keeps the last one.
-    this.#unanswered = service.probeFailed === 1
-    if (!this.#unanswered || Number.isNaN(row[RESPONSE_TIME] as number)) set(RESPONSE_TIME, service.responseTime)
-    set(EVENT_LOOP_DELAY, service.eventLoopDelay)
-    set(PROCESSES_RUNNING, cpu.running)
-    set(PROCESSES_BLOCKED, meanCount(random, disk.blocked + memory.full * 3, k))
-    set(PROCESSES_ZOMBIE, profile.cpu.zombies + meanCount(random, 0.0008 + d.zombies, slow))
-    set(TCP_CONNECTIONS, Math.round((net.connections + 0.15 * Math.sqrt(net.connections) * random.normal()) * k) / k)
-    set(TEMPERATURE, Math.round((cpu.temperature + 0.25 * random.normal()) * slow) / slow)
-    this.#slow = service.slow
-  }
-
-  #resources(): SimulatedResource[] {
-    const { profile, row, mask } = this
-    const resources: SimulatedResource[] = [
-      { resource: 'memory', used: row[MEMORY_USED] as number, capacity: profile.memoryBytes, unit: 'bytes' },
-    ]
-    if (mask[SWAP_USED] === 1) {
-      resources.push({ resource: 'swap', used: row[SWAP_USED] as number, capacity: profile.swapBytes, unit: 'bytes' })
-    }
-    if (mask[FILE_DESCRIPTORS_USED] === 1) {
-      const used = row[FILE_DESCRIPTORS_USED] as number
-      resources.push({ resource: 'file_descriptors', used, capacity: profile.handles.limit, unit: 'handles' })
-    }
-    for (const { profile: mount, used, inodes } of this.#disk.mounts) {
-      resources.push({ resource: `filesystem:${mount.path}`, used, capacity: mount.bytes, unit: 'bytes' })
-      if (mask[INODES_USED] === 1) {
-        resources.push({ resource: `inodes:${mount.path}`, used: inodes, capacity: mount.inodes, unit: 'inodes' })
-      }
-    }
-    return resources
   }
 }

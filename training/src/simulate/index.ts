@@ -1,14 +1,13 @@
 export { csvHeader, csvLines, csvRow, formatValue } from './csv.ts'
+export { type FaultPlan, planFault } from './fault-run.ts'
 export {
   FAILURE_KINDS,
   FAULT_KINDS,
   FAULTS,
   type FailureKind,
   type FaultKind,
-  type FaultPlan,
   type FaultSpec,
   faultSpec,
-  planFault,
   possibleFaults,
 } from './faults.ts'
 export {
@@ -23,11 +22,10 @@ export {
 export {
   DEFAULT_START,
   type HostOptions,
-  SIGNAL_NAMES,
   SimulatedHost,
-  type SimulatedResource,
   type SimulatedRow,
   type Truth,
 } from './host.ts'
 export { absentSignals, type HostProfile, ROLES, type Role } from './profile.ts'
 export { randomProfile } from './random-profile.ts'
+export { SIGNAL_NAMES, type SimulatedResource } from './readings.ts'

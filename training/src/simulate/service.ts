@@ -1,10 +1,11 @@
 /** What the users of the host notice, and what the probes measure of it. */
 import type { Random } from '../random.ts'
 import { type Cpu, SLICE } from './cpu.ts'
-import type { Disk } from './disk.ts'
+import { type Disk, FULL } from './disk.ts'
 import { clamp, jitter, meanShare, pareto } from './draw.ts'
 import type { Disturbance } from './faults.ts'
 import type { Memory } from './memory.ts'
+import type { Network } from './network.ts'
 import type { HostProfile } from './profile.ts'
 
 /** Seconds an answer of the service takes at rest, where no probe of the profile says. */
@@ -24,6 +25,9 @@ export class Service {
   responseTime = 0
   probeFailed = 0
   eventLoopDelay = 0
+  /** Shares of the file handle limit: without what a fault takes, and with it. */
+  ownHandles = 0
+  handles = 0
 
   readonly #profile: HostProfile
   readonly #samples: number
@@ -33,22 +37,31 @@ export class Service {
     this.#samples = Math.max(1, Math.round(intervalSeconds / 2))
   }
 
-  /**
-   * `restarting`: share of the row; `cold`: 0-1 after a restart; `refused`: share of the requests that fail because
-   * something they need is used up.
-   */
+  /** Whether at least one probe was answered: else nobody knows how long an answer takes. */
+  get answered(): boolean {
+    return this.probeFailed < 1
+  }
+
+  /** `restarting`: share of the row; `cold`: 0-1, high after a restart. */
   step(
     cpu: Cpu,
     disk: Disk,
     memory: Memory,
+    network: Network,
     restarting: number,
     cold: number,
-    refused: number,
     d: Disturbance,
     random: Random,
   ): void {
-    const { service, probe, disk: hardware } = this.#profile
+    const { service, probe, role, handles, disk: hardware } = this.#profile
     const { timeoutSeconds, probeSeconds } = service
+    const open = handles.idle + handles.perConnection * network.connections
+    this.ownHandles = Math.min(0.9, Math.round(open * jitter(random, 0.004)) / handles.limit)
+    this.handles = Math.min(1, this.ownHandles + d.handles)
+    // No new connection without a file handle; without space or inodes only what is written fails.
+    const unwritten = disk.spaceOut || disk.inodesOut ? (role === 'database' ? 0.85 : 0.3) : 0
+    const refused = this.handles >= FULL ? 0.95 : unwritten
+
     const base = probe === 'service' ? probeSeconds : USUAL
     const lent = 1 / (1 - Math.min(0.95, Math.max(d.steal, cpu.steal)))
     const turns = (1 + cpu.crowd) * lent

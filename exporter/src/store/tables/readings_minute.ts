@@ -26,8 +26,8 @@ export interface StoredReadingMinute {
 
 export function readingsMinuteTable(db: Database) {
   const columns = 'id, at, signal_set_id AS "set", count, means, counts'
-  const update = db.prepare<[number, number, Uint8Array, Uint8Array | null, number]>(
-    'UPDATE readings_minute SET signal_set_id = ?, count = ?, means = ?, counts = ? WHERE id = ?',
+  const update = db.prepare<[number, number, Uint8Array, Uint8Array | null, number, number, number]>(
+    'UPDATE readings_minute SET signal_set_id = ?, count = ?, means = ?, counts = ? WHERE id = ? AND target_id = ? AND at = ?',
   )
   const insert = db.prepare<[number, number, number, number, Uint8Array, Uint8Array | null]>(
     `INSERT INTO readings_minute (target_id, at, signal_set_id, count, means, counts) VALUES (?, ?, ?, ?, ?, ?)
@@ -43,10 +43,10 @@ export function readingsMinuteTable(db: Database) {
   const first = db.prepare<[number], number | null>('SELECT min(at) FROM readings_minute WHERE target_id = ?').pluck()
 
   return {
-    /** `id` null: not stored yet. Returns the id. */
+    /** `id` null: not stored yet. Returns the id: another one if the row was purged, and its id perhaps used again. */
     put(id: number | null, target: number, at: number, row: Omit<StoredReadingMinute, 'id' | 'at'>): number {
       const { set, count, means, counts } = row
-      if (id !== null && update.run(set, count, means, counts, id).changes > 0) return id
+      if (id !== null && update.run(set, count, means, counts, id, target, at).changes > 0) return id
       return Number(insert.run(target, at, set, count, means, counts).lastInsertRowid)
     },
     get: (target: number, at: number) => get.get(target, at),

@@ -1,0 +1,81 @@
+/** This host as a source of rows: the collectors' samples, a row every score interval on a grid of monotonic time. */
+import { collectorsFor, type Outcome, Sampler } from '../collect/index.ts'
+import type { Config } from '../config/index.ts'
+import type { Row } from '../types.ts'
+import { RowBuilder } from '../window/row-builder.ts'
+
+export interface HostSourceOptions {
+  readonly config: Config
+  /** URL that is probed where no probes are configured; undefined until the service listens. */
+  readonly selfUrl: () => string | undefined
+  readonly onRow: (row: Row) => void
+  /** An interval ended in which no sample came. */
+  readonly onEmpty: () => void
+  readonly onOutcomes: (outcomes: readonly Outcome[]) => void
+  readonly onError: (error: unknown) => void
+}
+
+export class HostSource {
+  readonly #options: HostSourceOptions
+  #sampler: Sampler
+  #builder: RowBuilder
+  #timer: NodeJS.Timeout | null = null
+  #origin = 0
+
+  constructor(options: HostSourceOptions) {
+    this.#options = options
+    this.#builder = new RowBuilder(options.config.target.name)
+    this.#sampler = this.#samplerOf(options.config)
+  }
+
+  start(): void {
+    this.#origin = performance.now()
+    this.#sampler.start()
+    this.#schedule()
+  }
+
+  /** Collects as the new configuration says; the row in progress goes on. */
+  async reconfigure(config: Config): Promise<void> {
+    const next = this.#samplerOf(config)
+    await this.#sampler.stop()
+    this.#sampler = next
+    if (this.#timer !== null) next.start()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    await this.#sampler.stop()
+  }
+
+  #samplerOf({ target, collectors, sample_interval }: Config): Sampler {
+    const { response, disabled, deadline, filesystem } = collectors
+    return new Sampler({
+      target: target.name,
+      collectors: collectorsFor(process.platform, {
+        probes: response.probes.map(({ timeout, ...probe }) => ({ ...probe, timeout_seconds: timeout / 1000 })),
+        selfUrl: this.#options.selfUrl,
+        collectors: Object.fromEntries(disabled.map((name) => [name, false])),
+        filesystem: { excludeMounts: filesystem.exclude_mounts, excludeTypes: filesystem.exclude_types },
+      }),
+      intervalMs: sample_interval,
+      deadlineMs: deadline,
+      onSample: (sample) => this.#builder.add(sample),
+      onOutcomes: this.#options.onOutcomes,
+      onError: this.#options.onError,
+    })
+  }
+
+  /** Instants that were missed (a stopped process, a blocked loop) are left out, never caught up. */
+  #schedule(): void {
+    const interval = this.#options.config.score_interval
+    const passed = Math.floor((performance.now() - this.#origin) / interval)
+    const next = this.#origin + (passed + 1) * interval
+    this.#timer = setTimeout(() => {
+      const row = this.#builder.take(Date.now(), performance.now())
+      if (row === null) this.#options.onEmpty()
+      else this.#options.onRow(row)
+      this.#schedule()
+    }, next - performance.now())
+  }
+}

@@ -2,10 +2,11 @@
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
+import { budgetOf } from '@portent/core'
 import { createApi, createServer, type RunningServer } from './api/index.ts'
 import { InventoryReader, type Outcome } from './collect/index.ts'
 import { type Config, parseListenAddress, type ReloadResult } from './config/index.ts'
-import { Cycle, type Published } from './cycle.ts'
+import { Cycle } from './cycle.ts'
 import { ScorerKeeper } from './detect/keeper.ts'
 import { WorkerScorer } from './detect/scorer.ts'
 import { componentLogger, type Logger } from './log/index.ts'
@@ -14,6 +15,7 @@ import { openStore, type Store } from './store/index.ts'
 import type { AlertEvent, Row } from './types.ts'
 import { restoreState, saveState } from './wiring/adaptive-state.ts'
 import { apiDeps, sensitivityOf, shapFeaturesOf } from './wiring/api-deps.ts'
+import { writeHistory } from './wiring/history.ts'
 import { HostSource } from './wiring/host.ts'
 
 export interface App {
@@ -36,8 +38,6 @@ const MAINTAIN_MS = 60_000
 const SAVE_STATE_MS = 300_000
 /** A batch that takes longer than this has hung: rules go on, and the scoring thread is begun afresh. */
 const SCORE_DEADLINE_MS = 5_000
-/** Rows written in one transaction. */
-const WRITE_SLICE = 250
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
@@ -85,10 +85,10 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   const cycle: Cycle = new Cycle({
     intervalSeconds,
     scorer: () => keeper.current(),
-    sensitivity: (target) => sensitivityOf(store, target, config.sensitivity),
+    sensitivity: (target) => sensitivityOrDefault(target),
     restore: (target, state, manifest) => restoreState(store, target, state, manifest),
     publishers: [
-      (batch) => write(store, batch),
+      (batch) => writeHistory(store, batch),
       (batch) =>
         publisher.publish(
           batch.map((x) => x.assessment),
@@ -159,6 +159,16 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
     }),
   )
 
+  /** A database that cannot be read costs the setting, not the row. */
+  function sensitivityOrDefault(target: string): number {
+    try {
+      return sensitivityOf(store, target, config.sensitivity)
+    } catch (error) {
+      cycleLog.error({ target, err: error }, 'settings cannot be read: the default sensitivity is used')
+      return config.sensitivity
+    }
+  }
+
   const timers: NodeJS.Timeout[] = []
   const saveStates = () => {
     for (const tracked of cycle.targets.values()) saveState(store, tracked)
@@ -170,13 +180,20 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       // A bundle that is refused is told by the keeper; rules score.
       await keeper.load(config.bundle.path).catch(() => undefined)
       const { host: listenHost, port } = listenAddressOf(config)
-      server = await createServer(api, {
-        host: listenHost ?? '::',
-        port,
-        headersTimeout: config.web.headers_timeout,
-        requestTimeout: config.web.request_timeout,
-        onError: (error) => log.error({ err: error }, 'HTTP server'),
-      })
+      try {
+        server = await createServer(api, {
+          host: listenHost ?? '::',
+          port,
+          headersTimeout: config.web.headers_timeout,
+          requestTimeout: config.web.request_timeout,
+          onError: (error) => log.error({ err: error }, 'HTTP server'),
+        })
+      } catch (error) {
+        await keeper.close()
+        store.close()
+        reader.stop()
+        throw error
+      }
       host.start()
       timers.push(
         setInterval(() => void store.maintain(), MAINTAIN_MS),
@@ -187,10 +204,18 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
 
     async reload(next) {
       const before = config
-      if (next.bundle.path !== before.bundle.path || keeper.reason !== null) await keeper.load(next.bundle.path)
+      const broken = keeper.reason !== null
+      if (next.bundle.path !== before.bundle.path) await keeper.load(next.bundle.path)
+      // One that is broken still is no reason to refuse the rest.
+      else if (broken) await keeper.load(next.bundle.path).catch(() => undefined)
       config = next
       if (JSON.stringify(next.collectors) !== JSON.stringify(before.collectors)) await host.reconfigure(next)
-      return keeper.current() ? [] : ['bundle']
+      store.setRetention(retentionOf(next))
+      for (const target of cycle.targets.keys()) {
+        const sensitivity = sensitivityOrDefault(target)
+        cycle.setSensitivity(target, sensitivity, budgetOf(sensitivity))
+      }
+      return broken && keeper.reason === null ? ['bundle'] : []
     },
 
     async stop() {
@@ -207,26 +232,28 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   }
 }
 
-function openStoreOf({ store, target }: Config, log: Logger): Store {
-  mkdirSync(dirname(store.path), { recursive: true })
+function openStoreOf(config: Config, log: Logger): Store {
+  const { store, target } = config
+  const folder = dirname(store.path)
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    const { message } = error as Error
+    throw new Error(`store.path: the folder ${folder} cannot be made: ${message}`, { cause: error })
+  }
   const opened = openStore({
     file: store.path,
     ballastBytes: store.ballast,
     maxBytes: store.max_size,
-    rawHours: store.raw_retention / 3_600_000,
-    minuteDays: store.minute_retention / 86_400_000,
+    ...retentionOf(config),
     log,
   })
   opened.targets.ensure(target.name, 'host')
   return opened
 }
 
-/** In slices, so that no transaction keeps the event loop for long. */
-async function write(store: Store, batch: readonly Published[]): Promise<void> {
-  for (let i = 0; i < batch.length; i += WRITE_SLICE) {
-    if (i > 0) await new Promise((resolve) => setImmediate(resolve))
-    store.history.write(batch.slice(i, i + WRITE_SLICE))
-  }
+function retentionOf({ store }: Config): { rawHours: number; minuteDays: number } {
+  return { rawHours: store.raw_retention / 3_600_000, minuteDays: store.minute_retention / 86_400_000 }
 }
 
 function storeFacts(store: Store) {

@@ -19,7 +19,7 @@ const KINDS = 6
 export interface Tracked {
   readonly name: string
   state: TargetState
-  /** Bundle the state was made for; null = rules alone. */
+  /** Bundle the state was made for; null = rules alone ever since. */
   manifest: Manifest | null
   sensitivity: number
   readonly escalation: Escalation
@@ -110,26 +110,36 @@ export class Cycle {
 
   async #takeIn(rows: readonly Row[], manifest: Manifest | null): Promise<Due[]> {
     const due: Due[] = []
-    await inSlices(rows, (row) => {
-      const tracked = this.#track(row.target, manifest)
-      const instant = row.monotonic ?? row.at
-      if (instant <= tracked.lastInstant) {
-        this.#deps.onDropped(instant === tracked.lastInstant ? 'duplicate' : 'late', 1)
-        return
+    await inSlices(rows, (given) => {
+      try {
+        const tracked = this.#track(given.target, manifest)
+        const instant = given.monotonic ?? given.at
+        if (instant <= tracked.lastInstant) {
+          this.#deps.onDropped(instant === tracked.lastInstant ? 'duplicate' : 'late', 1)
+          return
+        }
+        const { row, refused } = finiteRow(given)
+        if (refused > 0) this.#deps.onNonFinite(refused)
+        tracked.lastInstant = instant
+        tracked.state.push(instant, row.values)
+        due.push({ row, tracked, outcome: null, outputs: null, i: due.length })
+      } catch (error) {
+        this.#deps.onError('window', error)
       }
-      tracked.lastInstant = instant
-      const before = tracked.state.nonFinite
-      tracked.state.push(instant, row.values)
-      this.#deps.onNonFinite(tracked.state.nonFinite - before)
-      due.push({ row, tracked, outcome: null, outputs: null, i: due.length })
     })
     return due
   }
 
-  /** A target seen first, or one whose bundle changed, starts with a state of its own. */
+  /**
+   * A target seen first, or one whose bundle changed, starts with a state of its own. While the scorer is gone the state
+   * waits for it: the same bundle goes on where it was.
+   */
   #track(name: string, manifest: Manifest | null): Tracked {
     const known = this.targets.get(name)
-    if (known && known.manifest === manifest) return known
+    if (known && (manifest === null || known.manifest?.version === manifest.version)) {
+      known.manifest = manifest ?? known.manifest
+      return known
+    }
     const { intervalSeconds } = this.#deps
     const sensitivity = known?.sensitivity ?? this.#deps.sensitivity(name)
     let state = new TargetState(manifest, { intervalSeconds, sensitivity })
@@ -164,7 +174,11 @@ export class Cycle {
     }
     await inSlices(due, (one) => {
       one.outputs = outputs
-      one.outcome = one.tracked.state.finish(outputs, one.i)
+      try {
+        one.outcome = one.tracked.state.finish(outputs, one.i)
+      } catch (error) {
+        this.#deps.onError('score', error)
+      }
     })
   }
 
@@ -246,6 +260,17 @@ export class Cycle {
       return null
     }
   }
+}
+
+/** The row without its non-finite values, and how many there were: they never enter a state, a model or a publication. */
+function finiteRow(row: Row): { row: Row; refused: number } {
+  const { values, resources } = row
+  let refused = 0
+  for (const name in values) if (!Number.isFinite(values[name])) refused++
+  for (const { used } of resources) if (!Number.isFinite(used)) refused++
+  if (refused === 0) return { row, refused }
+  const kept = Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)))
+  return { row: { ...row, values: kept, resources: resources.filter((r) => Number.isFinite(r.used)) }, refused }
 }
 
 /** Calls `each` for every item, giving the event loop its turn between slices. */

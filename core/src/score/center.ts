@@ -4,16 +4,23 @@
  * A bundle fitted on the target's own past has a frozen centre of zeros. A bundle fitted on many hosts knows their spread
  * within a host, not this host's level; here each target's own running mean takes over, as an empirical Bayes estimate:
  * the training mean weighs as much as `prior_rows` rows, the target's own rows weigh one each, and at most `memory_rows`
- * are remembered, so that the mean follows by the day. Rows are weighted by min(1, 1 / anomaly)^2: an incident moves the
- * centre little. Works when within-host spread is alike across hosts; does not when a host's own scale is far off, which
+ * are remembered, so that the mean follows by the day. A row weighs as much as the rows before it are many, so that what
+ * came first (a program that starts) fades soon; and min(1, 1 / anomaly)^2 of that, so that an incident moves the centre
+ * little, except in the first minute, when nothing is known that it could be an incident against. Works when within-host spread is alike across hosts; does not when a host's own scale is far off, which
  * the rolling threshold takes up instead.
  */
 import type { Manifest } from '../manifest.ts'
 import { applyTransform } from '../signals.ts'
 
 const KINDS = 6
+/** A row moves the centre by no more than this many spreads, times its weight: one absurd value must not blind a day. */
+const CLIP = 30
 /** Positions of the two level features among the six; the others are 0 in a padded window. */
 const LEVELS = [0, 1]
+/** Weight of a row against the mean of those before: 1 is the plain mean, 2 lets weights grow linearly. */
+const RECENCY = 2
+/** Rows at the start of a signal that are taken as they are. */
+const UNGATED_ROWS = 6
 
 export class Center {
   /** Offset in standardised units [F]. */
@@ -55,14 +62,16 @@ export class Center {
     const { center, signals } = this.#manifest
     if (center.mode === 'frozen') return
     const d = signals.length
-    const gate = Math.min(1, 1 / Math.max(anomaly, 1e-9)) ** 2
+    const usual = Math.min(1, 1 / Math.max(anomaly, 1e-9)) ** 2
     for (let j = 0; j < d; j++) {
       if (!isPresent(j)) continue
       const weight = this.#weight[j] as number
+      const gate = weight < UNGATED_ROWS ? 1 : usual
       for (let k = 0; k < KINDS; k++) {
         const f = k * d + j
-        const rate = gate / ((center.prior_rows[f] as number) + weight + gate)
-        this.values[f] = (this.values[f] as number) + rate * (features[offset + f] as number)
+        const rate = (RECENCY * gate) / ((center.prior_rows[f] as number) + weight + RECENCY * gate)
+        const away = Math.max(-CLIP, Math.min(CLIP, features[offset + f] as number))
+        this.values[f] = (this.values[f] as number) + rate * away
       }
       this.#weight[j] = Math.min(weight + gate, center.memory_rows)
     }

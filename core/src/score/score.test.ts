@@ -312,10 +312,17 @@ t.test('a following centre starts at the first row and moves little in an incide
   t.same([...center.values], [8, 8, 0, 0, 0, 0])
   const features = Float64Array.from([2, 2, 10, 0, 0, 0])
   center.follow(features, 0, 0.5, () => true)
-  t.ok(near(center.values[0] as number, 9), 'the mean of two rows')
-  t.ok(near(center.values[2] as number, 10 / 101), 'the training mean weighs 99 rows')
+  t.ok(near(center.values[0] as number, 8 + (2 * 2) / 3), 'the second row weighs twice the first')
+  t.ok(near(center.values[2] as number, 20 / 102), 'the training mean weighs 99 rows')
+  const still = new Float64Array(6)
+  for (let i = 0; i < 10; i++) center.follow(still, 0, 0.5, () => true)
+  const before = center.values[0] as number
   center.follow(features, 0, 10, () => true)
-  t.ok((center.values[0] as number) < 9.01, 'a row of ten times the threshold weighs a hundredth')
+  const moved = (center.values[0] as number) - before
+  t.ok(moved > 0 && moved < 0.01, 'a row of ten times the threshold weighs a hundredth')
+  const usual = center.values[2] as number
+  center.follow(Float64Array.from([0, 0, 1e300, 0, 0, 0]), 0, 0.5, () => true)
+  t.ok((center.values[2] as number) - usual <= 30, 'an absurd value moves it no further than 30 spreads would')
   const copy = new Center(
     manifestOf(['a'], { center: { mode: 'follow', prior_rows: [0, 0, 99, 99, 99, 99], memory_rows: 100 } }),
   )

@@ -29,7 +29,12 @@ export function severityOf({ risk, alarm, confidence, trust, symptoms, resources
       ? { severity: 'info', reason: 'unusual, but health is good' }
       : { severity: 'none', reason: 'health is good' }
   }
-  if (confidence === null) return { severity: 'warning', reason: `risk ${risk} by rules: ${symptoms.join(', ')}` }
+  if (confidence === null) {
+    return {
+      severity: 'warning',
+      reason: `risk ${risk} by rules${symptoms.length > 0 ? `: ${symptoms.join(', ')}` : ''}`,
+    }
+  }
 
   const sure = confidence * trust
   const words = `risk ${risk}, confidence x trust ${sure.toFixed(2)}`

@@ -1,24 +1,13 @@
 /** Reads a bundle's folder: manifest, files and golden vectors, each held against its hash. Runs no model. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleVersion, type Golden, goldenSchema, type Manifest, manifestSchema } from '@portent/core'
-import { vetModel } from '@portent/core/onnx'
+import { MAX_MODEL_BYTES, vetModel } from '@portent/core/onnx'
 import type { z } from 'zod'
+import type { BundleReason } from './reasons.ts'
 
-/** Why a bundle was refused: a closed list, so that it can be a label. */
-export const BUNDLE_REASONS = [
-  'missing',
-  'manifest',
-  'hash',
-  'operators',
-  'shape',
-  'golden',
-  'interval',
-  'model',
-  'timeout',
-] as const
-export type BundleReason = (typeof BUNDLE_REASONS)[number]
+export { BUNDLE_REASONS, type BundleReason } from './reasons.ts'
 
 export class BundleError extends Error {
   readonly reason: BundleReason
@@ -93,8 +82,15 @@ function hashOf(bytes: Uint8Array): string {
 
 async function read(folder: string, file: string): Promise<Uint8Array> {
   try {
+    // Reading a pipe or a device might never end.
+    const found = await stat(join(folder, file))
+    if (!found.isFile()) throw new BundleError('missing', `${join(folder, file)} is not a file`)
+    if (found.size > MAX_MODEL_BYTES) {
+      throw new BundleError('missing', `${join(folder, file)} is larger than ${MAX_MODEL_BYTES} bytes`)
+    }
     return await readFile(join(folder, file))
   } catch (error) {
+    if (error instanceof BundleError) throw error
     const { code } = error as NodeJS.ErrnoException
     const what = code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`
     throw new BundleError('missing', `${join(folder, file)} ${what}`, { cause: error })

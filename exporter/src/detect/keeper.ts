@@ -2,7 +2,8 @@
  * Keeps a scorer at hand: loads the bundle at the start and on request, says why there is none, and begins a new scoring
  * thread when one has died, later and later while it keeps dying.
  */
-import { BundleError, type BundleReason } from '../bundle/files.ts'
+import { BundleError } from '../bundle/files.ts'
+import type { BundleReason } from '../bundle/reasons.ts'
 import type { Scorer } from './scorer.ts'
 
 export interface KeeperOptions {
@@ -25,6 +26,7 @@ export class ScorerKeeper {
   #scorer: Scorer | null = null
   #folder: string | null = null
   #restarting = false
+  #loading: Promise<unknown> = Promise.resolve()
   #wait = FIRST_WAIT_MS
   #startedAt = Number.NEGATIVE_INFINITY
   #closed = false
@@ -48,7 +50,19 @@ export class ScorerKeeper {
    * Loads a bundle and swaps it in; a bundle that is refused leaves the one in force.
    * @throws BundleError
    */
-  async load(folder: string): Promise<Scorer> {
+  load(folder: string): Promise<Scorer> {
+    this.#wait = FIRST_WAIT_MS
+    return this.#inTurn(() => this.#load(folder))
+  }
+
+  /** One load after the other: the bundle asked for last is the one that stays. */
+  #inTurn<T>(load: () => Promise<T>): Promise<T> {
+    const mine = this.#loading.then(load)
+    this.#loading = mine.catch(() => undefined)
+    return mine
+  }
+
+  async #load(folder: string): Promise<Scorer> {
     let next: Scorer
     try {
       next = await this.#options.start(folder)
@@ -65,6 +79,10 @@ export class ScorerKeeper {
       if (this.#scorer === null) this.reason = message
       this.#options.onRefused(error instanceof BundleError ? error.reason : 'other', message)
       throw error
+    }
+    if (this.#closed) {
+      await next.close()
+      throw new Error('the service stops')
     }
     const before = this.#scorer
     this.#scorer = next
@@ -92,7 +110,10 @@ export class ScorerKeeper {
     this.#wait = lived > LONGEST_WAIT_MS ? FIRST_WAIT_MS : Math.min(LONGEST_WAIT_MS, this.#wait * 2)
     this.#startedAt = now
     try {
-      await this.load(folder)
+      await this.#inTurn(async () => {
+        // Another bundle may have been asked for in the meantime.
+        if (this.#folder === folder && this.#scorer === null && !this.#closed) await this.#load(folder)
+      })
     } catch {
       // Told by onRefused; the next cycle tries again once the wait is over.
     } finally {

@@ -100,6 +100,7 @@ export class OnnxModel {
    * @throws RangeError when an input is not finite: a forest fed NaN gives a plausible score, so none is asked
    */
   async score(inputs: ModelInputs): Promise<ModelOutputs> {
+    for (const [name, state] of inputs.ewma) expectFinite(`ewma of ${name}`, state)
     const { features, rows } = await this.features(inputs)
     const { scores, contributions } = await this.detect(inputs, features, rows)
     return { features, newest: newestOf(rows, inputs.n), scores, contributions }
@@ -108,6 +109,7 @@ export class OnnxModel {
   /** First half of {@link score}: features [N,F] and standardised rows [N,L,d]. */
   async features({ n, window, mask, center }: ModelInputs): Promise<{ features: Float64Array; rows: Float64Array }> {
     expectFinite('window', window)
+    expectFinite('mask', mask)
     expectFinite('center', center)
     const d = this.manifest.signals.length
     const out = await this.#features.run({
@@ -115,7 +117,7 @@ export class OnnxModel {
       mask: new Tensor('float64', mask, [n, d]),
       center: new Tensor('float64', center, [n, KINDS * d]),
     })
-    return { features: doubles(out.features), rows: doubles(out.rows) }
+    return { features: doubles(out.features, n * KINDS * d), rows: doubles(out.rows, n * WINDOW_ROWS * d) }
   }
 
   /** Second half of {@link score}. */
@@ -125,6 +127,7 @@ export class OnnxModel {
     rows: Float64Array,
   ): Promise<{ scores: Map<string, Float64Array>; contributions: Float64Array }> {
     expectFinite('features', features)
+    expectFinite('rows', rows)
     const d = this.manifest.signals.length
     const scores = new Map<string, Float64Array>()
     let contributions: Float64Array = new Float64Array(0)
@@ -137,9 +140,9 @@ export class OnnxModel {
         else if (input === 'mask') feeds.mask = tensor(detector, mask, [n, d])
         else feeds.ewma = tensor(detector, ewma.get(detector.name) as Float64Array, [n, d])
       }
-      const out = await session.run(feeds)
-      scores.set(detector.name, doubles(out.score))
-      if (detector.name === this.manifest.explain.primary) contributions = doubles(out.contributions)
+      const out = await this.#ask(detector.file, session, feeds)
+      scores.set(detector.name, doubles(out.score, n))
+      if (detector.name === this.manifest.explain.primary) contributions = doubles(out.contributions, n * KINDS * d)
     }
     return { scores, contributions }
   }
@@ -149,7 +152,7 @@ export class OnnxModel {
     if (this.#failure === null) throw new Error('the bundle has no failure model')
     expectFinite('history', history)
     const out = await this.#failure.run({ history: new Tensor('float64', history, [n, history.length / n]) })
-    return doubles(out.probability)
+    return doubles(out.probability, n)
   }
 
   /**
@@ -165,9 +168,22 @@ export class OnnxModel {
     await Promise.all(sessions.map((session) => session.release()))
   }
 
+  async #ask(
+    file: string,
+    session: InferenceSession,
+    feeds: Record<string, Tensor>,
+  ): Promise<InferenceSession.ReturnType> {
+    try {
+      return await session.run(feeds)
+    } catch (error) {
+      throw new Error(`${file}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
   /** Golden vectors, all cases in one batch and the first one alone: a batch of one takes other kernels. */
   async #prove(golden: Golden): Promise<void> {
     const d = this.manifest.signals.length
+    const { file } = this.manifest.golden
     golden.cases.forEach((c, i) => {
       const sizes: [string, number, number][] = [
         ['window', c.window.flat().length, WINDOW_ROWS * d],
@@ -177,8 +193,12 @@ export class OnnxModel {
         ['rows', c.rows.flat().length, WINDOW_ROWS * d],
         ['contributions', c.contributions.length, KINDS * d],
       ]
+      for (const { name, inputs } of this.manifest.detectors) {
+        if (inputs.includes('ewma')) sizes.push([`ewma.${name}`, c.ewma[name]?.length ?? 0, d])
+      }
       for (const [name, found, wanted] of sizes) {
-        if (found !== wanted) throw new BundleError('shape', `golden case ${i}: ${name} holds ${found}, not ${wanted}`)
+        if (found === wanted) continue
+        throw new BundleError('shape', `${file}: case ${i}: ${name} holds ${found} numbers, not ${wanted}`)
       }
     })
     for (const cases of [golden.cases, golden.cases.slice(0, 1)]) {
@@ -189,28 +209,30 @@ export class OnnxModel {
         inputs.center.set(c.center, i * KINDS * d)
         for (const [name, state] of inputs.ewma) state.set(c.ewma[name] ?? [], i * d)
       })
-      const { features, rows } = await this.#run('features', () => this.features(inputs))
-      const { scores, contributions } = await this.#run('detectors', () => this.detect(inputs, features, rows))
+      const { features, rows } = await this.#run(this.manifest.features.file, () => this.features(inputs))
+      const { scores, contributions } = await this.#run('a detector', () => this.detect(inputs, features, rows))
       cases.forEach((c, i) => {
         const agree = (name: string, found: Float64Array, expected: readonly number[]) => {
-          this.#agree(`case ${i} (${c.about}): ${name}`, found, i, expected, golden.tolerance[name] ?? 1e-6)
+          this.#agree(`${file}: case ${i} (${c.about}): ${name}`, found, i, expected, golden.tolerance[name] ?? 1e-6)
         }
         agree('features', features, c.features)
         agree('rows', rows, c.rows.flat())
         agree('contributions', contributions, c.contributions)
         for (const { name } of this.manifest.detectors) {
           const expected = c.scores[name]
-          if (expected === undefined) throw new BundleError('golden', `case ${i} says nothing of ${name}`)
+          if (expected === undefined) throw new BundleError('golden', `${file}: case ${i} says nothing of ${name}`)
           agree(name, scores.get(name) as Float64Array, [expected])
         }
       })
     }
     if (this.#failure === null) return
-    if (golden.failure.length === 0) throw new BundleError('golden', 'no case of the failure model')
+    if (golden.failure.length === 0) throw new BundleError('golden', `${file}: no case of the failure model`)
     const histories = Float64Array.from(golden.failure.flatMap((x) => x.history))
-    const found = await this.#run('failure', () => this.failure(histories, golden.failure.length))
+    const found = await this.#run(this.manifest.failure?.file ?? '', () =>
+      this.failure(histories, golden.failure.length),
+    )
     golden.failure.forEach(({ probability }, i) => {
-      this.#agree(`failure case ${i}`, found, i, [probability], golden.tolerance.failure ?? 1e-6)
+      this.#agree(`${file}: failure case ${i}`, found, i, [probability], golden.tolerance.failure ?? 1e-6)
     })
   }
 
@@ -235,6 +257,7 @@ export class OnnxModel {
     try {
       return await run()
     } catch (error) {
+      if (error instanceof BundleError) throw error
       throw new BundleError('shape', `${what} cannot be run: ${(error as Error).message}`, { cause: error })
     }
   }
@@ -278,11 +301,13 @@ function tensor(detector: DetectorManifest, values: Float64Array, dims: readonly
   return detector.float32 ? new Tensor('float32', Float32Array.from(values), dims) : new Tensor('float64', values, dims)
 }
 
-function doubles(tensor: Tensor | undefined): Float64Array {
+function doubles(tensor: Tensor | undefined, length: number): Float64Array {
   const data = tensor?.data
-  if (data instanceof Float64Array) return data
-  if (data instanceof Float32Array) return Float64Array.from(data)
-  throw new Error(`an output holds ${tensor?.type ?? 'nothing'}, not numbers`)
+  if (!(data instanceof Float64Array || data instanceof Float32Array)) {
+    throw new Error(`an output holds ${tensor?.type ?? 'nothing'}, not numbers`)
+  }
+  if (data.length !== length) throw new Error(`an output holds ${data.length} numbers, not ${length}`)
+  return data instanceof Float64Array ? data : Float64Array.from(data)
 }
 
 function newestOf(rows: Float64Array, n: number): Float64Array {

@@ -1,6 +1,6 @@
 /** What the service and its scoring thread say to each other. */
 import type { Manifest, ModelInputs, ModelOutputs, TreeExplanation } from '@portent/core'
-import type { BundleReason } from '../bundle/files.ts'
+import type { BundleReason } from '../bundle/reasons.ts'
 
 export interface LoadedBundle {
   readonly manifest: Manifest

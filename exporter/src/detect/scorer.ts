@@ -24,6 +24,10 @@ export interface WorkerScorerOptions {
   readonly deadlineMs: number
   /** Called with the seconds each batch took in the models. */
   readonly onScored?: (seconds: number) => void
+  /** Longest wait for the bundle to be loaded and proven, ms. */
+  readonly loadDeadlineMs?: number
+  /** What runs in the thread. */
+  readonly worker?: URL
 }
 
 interface Waiting {
@@ -34,6 +38,8 @@ interface Waiting {
 
 /** Loading compiles the models and proves the golden vectors: slower than a batch. */
 const LOAD_DEADLINE_MS = 30_000
+/** A thread inside native code or a hanging file call cannot be ended from outside; nobody waits longer for it. */
+const END_MS = 1000
 
 export class WorkerScorer implements Scorer {
   readonly #worker: Worker
@@ -45,7 +51,7 @@ export class WorkerScorer implements Scorer {
 
   private constructor(options: WorkerScorerOptions) {
     this.#options = options
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+    this.#worker = new Worker(options.worker ?? new URL('./worker.js', import.meta.url), {
       // A scoring thread needs little; without a limit each thread reserves as much as the main one.
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 },
     })
@@ -59,7 +65,7 @@ export class WorkerScorer implements Scorer {
   static async start(options: WorkerScorerOptions): Promise<WorkerScorer> {
     const scorer = new WorkerScorer(options)
     try {
-      const reply = await scorer.#call('load', { folder: options.folder }, LOAD_DEADLINE_MS)
+      const reply = await scorer.#call('load', { folder: options.folder }, options.loadDeadlineMs ?? LOAD_DEADLINE_MS)
       scorer.#bundle = reply.value as LoadedBundle
       return scorer
     } catch (error) {
@@ -92,7 +98,16 @@ export class WorkerScorer implements Scorer {
 
   async close(): Promise<void> {
     this.#end(new Error('the scorer was closed'))
-    await this.#worker.terminate()
+    await this.#terminate()
+  }
+
+  async #terminate(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, END_MS)
+    })
+    await Promise.race([this.#worker.terminate(), patience])
+    clearTimeout(timer)
   }
 
   #call<K extends CallName>(
@@ -104,8 +119,9 @@ export class WorkerScorer implements Scorer {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#end(new Error(`the models did not answer within ${deadlineMs} ms (${call})`))
-        void this.#worker.terminate()
+        const message = `the models did not answer within ${deadlineMs} ms (${call})`
+        this.#end(call === 'load' ? new BundleError('timeout', message) : new Error(message))
+        void this.#terminate()
       }, deadlineMs)
       this.#waiting.set(id, {
         timer,

@@ -5,6 +5,8 @@
  * Two names differ from the obvious ones because `promtool check metrics` refuses those: a gauge must not end in `_count`
  * (hence `portent_signal_items`), and only summaries may carry a label `quantile`.
  */
+
+import { BUNDLE_REASONS } from '../bundle/reasons.ts'
 import { RISKS, SEVERITIES } from '../types.ts'
 
 export type MetricType = 'gauge' | 'counter' | 'histogram'
@@ -50,17 +52,7 @@ export const CYCLE_STEPS = [
   'other',
 ] as const
 export const ROW_REASONS = ['late', 'duplicate', 'empty', 'invalid', 'gap', 'overload', 'other'] as const
-export const BUNDLE_REASONS = [
-  'missing',
-  'manifest',
-  'hash',
-  'shape',
-  'operators',
-  'golden',
-  'interval',
-  'timeout',
-  'other',
-] as const
+const REFUSALS = [...BUNDLE_REASONS, 'other'] as const
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other'] as const
 
 type More = Partial<Omit<MetricSpec, 'name' | 'type' | 'help' | 'labels'>>
@@ -197,7 +189,7 @@ export const SELF_METRICS = [
   }),
   counter('portent_non_finite_total', [], 'NaN and infinite values that were kept out of models and series.'),
   counter('portent_bundle_load_failures_total', ['reason'], 'Bundles that were refused.', {
-    values: { reason: BUNDLE_REASONS },
+    values: { reason: REFUSALS },
   }),
   counter('portent_series_dropped_total', [], 'Series left out of a publication because a target had too many.'),
   counter('portent_http_requests_total', ['route', 'method', 'code'], 'HTTP requests answered.', { when: 'observed' }),

@@ -86,7 +86,7 @@ export function openStore(options: StoreOptions): Store {
 export class Store {
   readonly #file: string
   readonly #clock: () => number
-  readonly #retention: Retention
+  readonly #retention: { -readonly [K in keyof Retention]: Retention[K] }
   readonly #session: Session
   readonly #pending: Pending
   /** Also of targets that the database does not know any more: it may have to be begun afresh. */
@@ -109,9 +109,12 @@ export class Store {
       log: options.log ?? QUIET,
       kinds: this.#kinds,
     })
+    const retention = this.#retention
     this.#pending = new Pending(this.#session, {
       bufferRows: options.bufferRows ?? 5000,
-      rawHours: this.#retention.rawHours,
+      get rawHours() {
+        return retention.rawHours
+      },
       clock: this.#clock,
       idOf: (tables, target) => this.#id(tables, target),
     })
@@ -232,6 +235,12 @@ export class Store {
       this.#maintaining = null
     })
     return this.#maintaining
+  }
+
+  /** How long rows are kept from the next `maintain` on. */
+  setRetention({ rawHours, minuteDays }: Pick<Retention, 'rawHours' | 'minuteDays'>): void {
+    this.#retention.rawHours = rawHours
+    this.#retention.minuteDays = minuteDays
   }
 
   stats(): StoreStats {

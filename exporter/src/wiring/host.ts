@@ -4,6 +4,9 @@ import type { Config } from '../config/index.ts'
 import type { Row } from '../types.ts'
 import { RowBuilder } from '../window/row-builder.ts'
 
+/** What the start of the service itself costs is not what the host is usually like. */
+const SETTLE_MS = 3000
+
 export interface HostSourceOptions {
   readonly config: Config
   /** URL that is probed where no probes are configured; undefined until the service listens. */
@@ -31,7 +34,7 @@ export class HostSource {
   start(): void {
     this.#origin = performance.now()
     this.#sampler.start()
-    this.#schedule()
+    this.#schedule(1)
   }
 
   /** Collects as the new configuration says; the row in progress goes on. */
@@ -60,22 +63,27 @@ export class HostSource {
       }),
       intervalMs: sample_interval,
       deadlineMs: deadline,
-      onSample: (sample) => this.#builder.add(sample),
+      onSample: (sample) => {
+        if (performance.now() - this.#origin >= SETTLE_MS) this.#builder.add(sample)
+      },
       onOutcomes: this.#options.onOutcomes,
       onError: this.#options.onError,
     })
   }
 
-  /** Instants that were missed (a stopped process, a blocked loop) are left out, never caught up. */
-  #schedule(): void {
+  /** Instant `n` of the grid. Those missed (a stopped process, a blocked loop) are left out, never caught up. */
+  #schedule(n: number): void {
     const interval = this.#options.config.score_interval
-    const passed = Math.floor((performance.now() - this.#origin) / interval)
-    const next = this.#origin + (passed + 1) * interval
-    this.#timer = setTimeout(() => {
-      const row = this.#builder.take(Date.now(), performance.now())
-      if (row === null) this.#options.onEmpty()
-      else this.#options.onRow(row)
-      this.#schedule()
-    }, next - performance.now())
+    this.#timer = setTimeout(
+      () => {
+        const now = performance.now()
+        const row = this.#builder.take(Date.now(), now)
+        if (row === null) this.#options.onEmpty()
+        else this.#options.onRow(row)
+        // A timer may fire a little early: never the same instant twice.
+        this.#schedule(Math.max(n, Math.floor((now - this.#origin) / interval)) + 1)
+      },
+      this.#origin + n * interval - performance.now(),
+    )
   }
 }

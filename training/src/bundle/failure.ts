@@ -54,6 +54,7 @@ export function fitFailureModel(
       rows.y.push(fails[t] as number)
     },
   )
+  if (held.y.length === 0) throw new RangeError('a failure model needs at least four hosts longer than its window')
   const model = fitStandardLogistic(Float64Array.from(fit.x), k, fit.y)
   const probabilities = held.y.map((_, i) => probabilityOf(model, held.x, i * k))
   return {

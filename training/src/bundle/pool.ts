@@ -22,6 +22,15 @@ export interface PooledFeatures {
   readonly priorRows: Float64Array
 }
 
+/**
+ * Smallest scales, by feature: last, mean, std, slope, spike, rate. Generated hosts are steadier than real ones, so a
+ * relative change of a fifth in a rate or a time, or of three points in a ratio, is never more than a usual one.
+ */
+const FLOORS: Readonly<Record<Transform['kind'], readonly number[]>> = {
+  linear: [0.03, 0.03, SCALE_FLOOR, 0.03, 0.7, 0.03],
+  log1p: [0.2, 0.15, 0.1, 0.2, 0.7, 0.2],
+}
+
 /** The training mean never weighs more rows than this: an hour at 10 s. */
 const MAX_PRIOR_ROWS = 360
 
@@ -78,7 +87,10 @@ export class PooledScaler {
       if (means.length === 0) throw new RangeError(`signal ${f % this.#transforms.length} is present in no host`)
       const kept = spreads.slice(0, Math.max(1, Math.ceil(0.9 * spreads.length)))
       mean[f] = average(means)
-      scale[f] = Math.max(SCALE_FLOOR, Math.sqrt(average(kept.map((x) => x * x))))
+      const d = this.#transforms.length
+      const { kind } = this.#transforms[f % d] as Transform
+      const floor = FLOORS[kind][Math.floor(f / d)] as number
+      scale[f] = Math.max(floor, Math.sqrt(average(kept.map((x) => x * x))))
       const between = average(means.map((x) => (x - (mean[f] as number)) ** 2))
       const within = (scale[f] as number) ** 2
       priorRows[f] = Math.min(MAX_PRIOR_ROWS, within / Math.max(between, 1e-12))

@@ -1,6 +1,6 @@
 /** Writes a bundle's folder: all of it or nothing. */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { access, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { bundleVersion, type Golden, type Manifest, manifestSchema } from '@portent/core'
 import { failureGraph, featureGraph } from '../graph/index.ts'
@@ -36,7 +36,8 @@ export function bundleFiles({ manifest, model, failure, golden }: BundleParts): 
 }
 
 /**
- * Into a folder beside the old one, synced, then renamed: a crash leaves the old bundle or the new one.
+ * Into a folder beside the old one, synced, then renamed: a failure leaves the old bundle or the new one. A crash between
+ * the two renames leaves the old one beside its place; the next call puts it back before anything else.
  * @param volatile facts that differ from run to run (times, durations), kept out of what is hashed
  */
 export async function writeBundle(
@@ -47,27 +48,63 @@ export async function writeBundle(
   const parent = dirname(folder)
   const name = basename(folder)
   await mkdir(parent, { recursive: true })
-  for (const left of await readdir(parent)) {
-    if (left.startsWith(`.${name}.tmp-`)) await rm(join(parent, left), { recursive: true })
-  }
+  await sweep(folder)
   const next = join(parent, `.${name}.tmp-${process.pid}`)
   const old = join(parent, `.${name}.tmp-old-${process.pid}`)
-  await mkdir(next)
-  for (const [file, bytes] of [...files, ['training.json', encode(volatile, 1)] as const]) {
-    const handle = await open(join(next, file), 'w')
-    await handle.writeFile(bytes)
-    await handle.sync()
-    await handle.close()
+  let replaced = false
+  try {
+    await mkdir(next)
+    for (const [file, bytes] of [...files, ['training.json', encode(volatile, 1)] as const]) {
+      const handle = await open(join(next, file), 'w')
+      try {
+        await handle.writeFile(bytes)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    }
+    replaced = await moved(folder, old)
+    await rename(next, folder)
+  } catch (error) {
+    if (replaced) await rename(old, folder)
+    await rm(next, { recursive: true, force: true })
+    throw new Error(`bundle ${folder} was not written: ${(error as Error).message}`, { cause: error })
   }
-  const replaced = await rename(folder, old).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
-      throw error
-    },
-  )
-  await rename(next, folder)
   if (replaced) await rm(old, { recursive: true })
+  await syncFolder(parent)
+}
+
+/** Removes what an interrupted call left, but for an old bundle whose place is empty: that goes back there. */
+async function sweep(folder: string): Promise<void> {
+  const parent = dirname(folder)
+  const prefix = `.${basename(folder)}.tmp-`
+  const left = (await readdir(parent)).filter((entry) => entry.startsWith(prefix))
+  for (const entry of left.filter((x) => x.startsWith(`${prefix}old-`))) {
+    const empty = await access(folder).then(
+      () => false,
+      () => true,
+    )
+    if (empty) await rename(join(parent, entry), folder)
+  }
+  for (const entry of left) await rm(join(parent, entry), { recursive: true, force: true })
+}
+
+/** False where there is nothing to move. */
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** So that the rename outlives a loss of power; not every file system can. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => null)
+  await handle?.sync().catch(() => undefined)
+  await handle?.close()
 }
 
 function encode(value: unknown, indent?: number): Uint8Array {

@@ -1,0 +1,31 @@
+/**
+ * Writes rows that the service stored as a recording for training: gzipped CSV, an empty cell where a signal was absent.
+ *
+ *   node bench/record.mjs --db data/portent.db --target NAME --from ISO --to ISO --out training/recordings/rest-NAME.csv.gz
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { HOST_SIGNALS } from '../core/dist/index.js'
+import { openStore } from '../exporter/dist/store/index.js'
+
+const option = (value) => ({ type: 'string', default: value })
+const { values } = parseArgs({
+  options: { db: option('data/portent.db'), target: option(''), from: option(''), to: option(''), out: option('') },
+})
+const store = openStore({ file: values.db, ballastBytes: 0 })
+const target = values.target || store.targets.list()[0]?.name
+const from = values.from ? Date.parse(values.from) : 0
+const to = values.to ? Date.parse(values.to) : Date.now()
+const rows = store.history.rows(target, from, to, 100_000)
+store.close()
+
+const seen = HOST_SIGNALS.map((s) => s.name).filter((name) => rows.some((row) => name in row.values))
+const lines = [['timestamp', ...seen].join(',')]
+for (const { at, values: v } of rows) {
+  const cells = seen.map((name) => (name in v ? Number(v[name].toPrecision(7)) : ''))
+  lines.push([at / 1000, ...cells].join(','))
+}
+// No file name and no time in the gzip header: the same rows give the same bytes.
+writeFileSync(values.out, gzipSync(`${lines.join('\n')}\n`, { level: 9 }))
+console.log(`${values.out}: ${rows.length} rows of ${target}, ${seen.length} signals`)

@@ -19,6 +19,7 @@ const MAY_IMPORT = {
   config: [],
   log: ['config'],
   api: ['types.ts', 'publish'],
+  replay: ['types.ts', 'bundle', 'detect', 'explain'],
   'cycle.ts': ['types.ts', 'window', 'detect', 'explain', 'assess'],
 }
 /** These know every room. */

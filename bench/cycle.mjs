@@ -1,5 +1,5 @@
 /** What connecting the rooms costs, and the store's share of a cycle. */
-import { TargetState, emptyInputs } from '../core/dist/index.js'
+import { emptyInputs, TargetState } from '../core/dist/index.js'
 import { assess } from '../exporter/dist/assess/assess.js'
 import { readBundle } from '../exporter/dist/bundle/files.js'
 import { OnnxModel } from '../exporter/dist/detect/model.js'
@@ -127,7 +127,10 @@ async function fleetStore(whole) {
   let at = Date.now()
   const batch = () => {
     at += 1000
-    return assessments.map((a) => ({ row: { target: a.target, at, values: a.values, resources: a.resources }, assessment: a }))
+    return assessments.map((a) => ({
+      row: { target: a.target, at, values: a.values, resources: a.resources },
+      assessment: a,
+    }))
   }
   const times = await inTurns(
     {

@@ -26,7 +26,9 @@ if (options.only !== undefined) {
   const unknown = positionals.filter((name) => !BENCHES.includes(name))
   if (unknown.length > 0) console.error(`no benchmark ${unknown.join(', ')}: there are ${BENCHES.join(', ')}`)
   const all = []
-  console.log(`Node ${process.versions.node}, ${process.platform}-${process.arch}, ${cpus().length} x ${cpus()[0]?.model}\n`)
+  console.log(
+    `Node ${process.versions.node}, ${process.platform}-${process.arch}, ${cpus().length} x ${cpus()[0]?.model}\n`,
+  )
   for (const name of BENCHES.filter((name) => positionals.length === 0 || positionals.includes(name))) {
     const rows = await inItsOwnProcess(name)
     print(rows)

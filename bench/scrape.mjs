@@ -13,7 +13,8 @@ const CPU = 'CPU of 1,000 scrapes against prometheus-node-exporter'
 export default async function scrape() {
   if (!isLinux) return [unmet(LATENCY, { why: 'Linux only' })]
   const theirs = await nodeExporter()
-  if (theirs === null) return [LATENCY, CPU].map((what) => unmet(what, { why: 'prometheus-node-exporter is not installed' }))
+  if (theirs === null)
+    return [LATENCY, CPU].map((what) => unmet(what, { why: 'prometheus-node-exporter is not installed' }))
   // A tick each second, ten times as often as the service's: the text is never an old one.
   const own = await childServer(11, 'ticking')
   const sides = [

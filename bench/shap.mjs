@@ -19,8 +19,8 @@ export default async function shap() {
     () => new TargetState(manifest, { intervalSeconds: INTERVAL_SECONDS, sensitivity: 5 }),
   )
   const next = hosts(BATCH)
-  for (let i = 0; i < 12; i++) next().forEach((host, k) => states[k].push(host.monotonic, host.values))
-  states.forEach((state, k) => state.writeInputs(inputs, k))
+  for (let i = 0; i < 12; i++) for (const [k, host] of next().entries()) states[k].push(host.monotonic, host.values)
+  for (const [k, state] of states.entries()) state.writeInputs(inputs, k)
   let outputs = await model.score(inputs)
   const width = outputs.features.length / BATCH
   let from = 0

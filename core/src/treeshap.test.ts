@@ -2,16 +2,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import {
-  averagePathLength,
-  decodeForest,
-  emptyTree,
-  encodeForest,
-  type Forest,
-  floorToFloat32,
-  forestScore,
-  type Tree,
-} from './onnx/forest.ts'
+import { averagePathLength, emptyTree, type Forest, floorToFloat32, forestScore, type Tree } from './forest.ts'
+import { decodeForest, encodeForest } from './onnx/forest.ts'
 import { gaussLegendre, TreeShap } from './treeshap.ts'
 
 interface Oracle {

@@ -10,7 +10,7 @@
  * Units are path lengths: a short path is anomalous, so a negative value is. `negate` turns values, base and output round:
  * positive = more anomalous.
  */
-import { type Forest, forestInput, type Tree } from './onnx/forest.ts'
+import { type Forest, forestInput, type Tree } from './forest.ts'
 
 export interface TreeExplanation {
   readonly base: number
@@ -20,20 +20,15 @@ export interface TreeExplanation {
   readonly values: Float64Array
 }
 
-/** One tree, laid out for the two passes. q = number of quadrature points. */
+/** One tree, laid out for the two passes. */
 interface Plan {
   readonly tree: Tree
   /** Parent of each node, -1 at the root. */
   readonly parent: Int32Array
   /** Node whose incoming edge is the nearest one above on the same feature, -1 if none. */
   readonly above: Int32Array
-  /** Share of the parent's samples. */
-  readonly ratio: Float64Array
-  /**
-   * Four rows of q numbers a node, for its incoming edge: while on the row's side, the factor on the product and the
-   * weight of the leaves below in the feature's value; then the same two for the edge at which the row leaves.
-   */
-  readonly table: Float64Array
+  /** z: share of the samples that passes all splits so far on the incoming edge's feature. */
+  readonly passing: Float64Array
 }
 
 const LEFT_NOW = 0
@@ -45,8 +40,10 @@ export class TreeShap {
   /** Mean output over the training samples. */
   readonly base: number
   readonly #plans: readonly Plan[]
-  readonly #points: number
+  readonly #quadrature: Quadrature
   readonly #sign: 1 | -1
+  /** Sign over the number of trees. */
+  readonly #weight: number
   readonly #product: Float64Array
   readonly #below: Float64Array
   readonly #state: Uint8Array
@@ -55,16 +52,16 @@ export class TreeShap {
   constructor(forest: Forest, { negate = false } = {}) {
     this.forest = forest
     this.#sign = negate ? -1 : 1
-    this.#points = Math.max(1, Math.ceil(Math.max(...forest.trees.map(mostFeaturesOnAPath)) / 2))
-    const quadrature = gaussLegendre(this.#points)
-    const weight = this.#sign / forest.trees.length
-    this.#plans = forest.trees.map((tree) => plan(tree, quadrature, weight))
+    this.#weight = this.#sign / forest.trees.length
+    const points = Math.max(1, Math.ceil(Math.max(...forest.trees.map(mostFeaturesOnAPath)) / 2))
+    this.#quadrature = gaussLegendre(points)
+    this.#plans = forest.trees.map(plan)
     const size = Math.max(...forest.trees.map((tree) => tree.left.length))
-    this.#product = new Float64Array(size * this.#points)
-    this.#below = new Float64Array(size * this.#points)
+    this.#product = new Float64Array(size * points)
+    this.#below = new Float64Array(size * points)
     this.#state = new Uint8Array(size)
     this.#row = new Float64Array(forest.features)
-    this.base = weight * forest.trees.reduce((sum, tree) => sum + expectedValue(tree), 0)
+    this.base = this.#weight * forest.trees.reduce((sum, tree) => sum + expectedValue(tree), 0)
   }
 
   /** @param features standardised features [F], not yet clipped */
@@ -90,9 +87,10 @@ export class TreeShap {
   }
 
   /** Products of the edges' factors from the root to every node. Returns the value of the row's own leaf. */
-  #down({ tree, parent, above, ratio, table }: Plan): number {
-    const { left, feature, threshold, value } = tree
-    const q = this.#points
+  #down({ tree, parent, above, passing }: Plan): number {
+    const { left, feature, threshold, count, value } = tree
+    const { t } = this.#quadrature
+    const q = t.length
     const product = this.#product
     const state = this.#state
     const row = this.#row
@@ -108,22 +106,37 @@ export class TreeShap {
       const to = i * q
       const from = p * q
       if (a >= 0 && state[a] !== ON) {
-        const r = ratio[i] as number
+        const r = (count[i] as number) / (count[p] as number)
         state[i] = LEFT_BEFORE
         for (let k = 0; k < q; k++) product[to + k] = (product[from + k] as number) * r
-      } else {
-        const t = passes ? 4 * to : 4 * to + 2 * q
-        state[i] = passes ? ON : LEFT_NOW
-        for (let k = 0; k < q; k++) product[to + k] = (product[from + k] as number) * (table[t + k] as number)
+        continue
+      }
+      state[i] = passes ? ON : LEFT_NOW
+      const o = passes ? 1 : 0
+      const z = passing[i] as number
+      for (let k = 0; k < q; k++) {
+        const tk = t[k] as number
+        product[to + k] = (product[from + k] as number) * (o * tk + z * (1 - tk))
+      }
+      if (a < 0) continue
+      // The edge above has put its own factor in: this one takes its place.
+      const za = passing[a] as number
+      for (let k = 0; k < q; k++) {
+        const tk = t[k] as number
+        product[to + k] = (product[to + k] as number) / (tk + za * (1 - tk))
       }
     }
     return value[reached] as number
   }
 
-  /** Sums of the leaves' values times products from the leaves to the root, shared out to the edges' features. */
-  #up({ tree, parent, table }: Plan, values: Float64Array, valuesOffset: number): void {
+  /**
+   * Sums of the leaves' values times products from the leaves to the root. An edge adds to its feature what is below it
+   * times (o - z) / (o t + z (1 - t)), and takes off the same of the edge above on that feature, which counted it too.
+   */
+  #up({ tree, parent, above, passing }: Plan, values: Float64Array, valuesOffset: number): void {
     const { left, feature, value } = tree
-    const q = this.#points
+    const { t, w } = this.#quadrature
+    const q = t.length
     const product = this.#product
     const below = this.#below
     const state = this.#state
@@ -141,15 +154,20 @@ export class TreeShap {
         for (let k = 0; k < q; k++) below[to + k] = (below[to + k] as number) + (below[at + k] as number)
         continue
       }
-      const t = 4 * at + (s === ON ? q : 3 * q)
+      const a = above[i] as number
+      const z = passing[i] as number
+      const za = a < 0 ? 1 : (passing[a] as number)
       let sum = 0
       for (let k = 0; k < q; k++) {
         const b = below[at + k] as number
         below[to + k] = (below[to + k] as number) + b
-        sum += b * (table[t + k] as number)
+        const tk = t[k] as number
+        const share = s === ON ? (1 - z) / (tk + z * (1 - tk)) : -1 / (1 - tk)
+        const shareAbove = a < 0 ? 0 : (1 - za) / (tk + za * (1 - tk))
+        sum += b * (w[k] as number) * (share - shareAbove)
       }
       const f = valuesOffset + (feature[p] as number)
-      values[f] = (values[f] as number) + sum
+      values[f] = (values[f] as number) + this.#weight * sum
     }
   }
 }
@@ -182,9 +200,8 @@ export function gaussLegendre(n: number): Quadrature {
   return { t, w }
 }
 
-function plan(tree: Tree, { t, w }: Quadrature, weight: number): Plan {
+function plan(tree: Tree): Plan {
   const n = tree.left.length
-  const q = t.length
   const parent = new Int32Array(n).fill(-1)
   for (let i = 0; i < n; i++) {
     for (const child of [tree.left[i] as number, tree.right[i] as number]) {
@@ -194,33 +211,16 @@ function plan(tree: Tree, { t, w }: Quadrature, weight: number): Plan {
     }
   }
   const above = new Int32Array(n).fill(-1)
-  const ratio = new Float64Array(n)
-  /** Share of the samples that passes all splits so far on the incoming edge's feature. */
-  const z = new Float64Array(n)
-  const table = new Float64Array(4 * n * q)
+  const passing = new Float64Array(n)
   for (let i = 1; i < n; i++) {
     const p = parent[i] as number
     if (p < 0) throw new Error('a node belongs to no parent')
     let a = p
     while (a > 0 && tree.feature[parent[a] as number] !== tree.feature[p]) a = parent[a] as number
     above[i] = a > 0 ? a : -1
-    ratio[i] = (tree.count[i] as number) / (tree.count[p] as number)
-    z[i] = (ratio[i] as number) * (a > 0 ? (z[a] as number) : 1)
-    const zi = z[i] as number
-    const za = a > 0 ? (z[a] as number) : 1
-    for (let k = 0; k < q; k++) {
-      const tk = t[k] as number
-      const on = tk + zi * (1 - tk)
-      const onAbove = tk + za * (1 - tk)
-      const shareAbove = (1 - za) / onAbove
-      const wk = weight * (w[k] as number)
-      table[4 * i * q + k] = on / onAbove
-      table[4 * i * q + q + k] = wk * ((1 - zi) / on - shareAbove)
-      table[4 * i * q + 2 * q + k] = (zi * (1 - tk)) / onAbove
-      table[4 * i * q + 3 * q + k] = wk * (-1 / (1 - tk) - shareAbove)
-    }
+    passing[i] = ((tree.count[i] as number) / (tree.count[p] as number)) * (a > 0 ? (passing[a] as number) : 1)
   }
-  return { tree, parent, above, ratio, table }
+  return { tree, parent, above, passing }
 }
 
 /** Mean leaf value over the training samples. */

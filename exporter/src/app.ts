@@ -17,6 +17,8 @@ import { restoreState, saveState } from './wiring/adaptive-state.ts'
 import { apiDeps, sensitivityOf, shapFeaturesOf } from './wiring/api-deps.ts'
 import { writeHistory } from './wiring/history.ts'
 import { HostSource } from './wiring/host.ts'
+import { PushedSource } from './wiring/pushed.ts'
+import { SimulatedSource, simulatedTargets } from './wiring/simulated.ts'
 
 export interface App {
   /** Starts collecting and listening; resolves with the address that is listened on. */
@@ -107,26 +109,59 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
     onNonFinite: (values) => self.nonFinite(values),
   })
 
-  const score = async (row: Row): Promise<void> => {
+  const score = async (rows: readonly Row[]): Promise<void> => {
     const started = performance.now()
-    await cycle.run([row])
+    await cycle.run(rows)
     cycles++
     publisher.setStore(storeFacts(store))
     publisher.cycleEnded(Date.now(), (performance.now() - started) / 1000)
     await publisher.render()
   }
 
+  const pushed: PushedSource = new PushedSource({
+    intervalMs: config.score_interval,
+    store,
+    isOwn: (target) => target === config.target.name || cycle.targets.has(target),
+    mostTargets: () => config.limits.targets - 1 - config.simulate.hosts,
+    onDropped: (rows) => self.rowDropped('late', rows),
+    onAsleep: (target) => {
+      const tracked = cycle.targets.get(target)
+      if (tracked !== undefined) saveState(store, tracked)
+      cycle.removeTarget(target)
+      publisher.removeTarget(target)
+    },
+  })
+
+  /** This host's row and what others pushed, in one batch; what waited longer follows in its order. */
+  const tick = async (own: readonly Row[]): Promise<void> => {
+    const [first = [], ...backlog] = pushed.take()
+    const due = [...own, ...first]
+    await Promise.all([due.length > 0 ? score(due) : undefined, ...backlog.map((rows) => cycle.run(rows))])
+  }
+  const tickOrTell = (own: readonly Row[]) =>
+    void tick(own).catch((error: unknown) => cycleLog.error({ err: error }, 'a cycle failed'))
+
   const collectLog = componentLogger(log, 'collect')
   const host = new HostSource({
     config,
     selfUrl: () => (server ? `${loopbackUrl(server)}/-/healthy` : undefined),
-    onRow: (row) => void score(row).catch((error: unknown) => cycleLog.error({ err: error }, 'a cycle failed')),
-    onEmpty: () => self.rowDropped('empty'),
+    onRow: (row) => tickOrTell([row]),
+    onEmpty: () => {
+      self.rowDropped('empty')
+      tickOrTell([])
+    },
     onOutcomes: (outcomes) => {
       publisher.setCollectorOutcomes(outcomes)
       for (const outcome of outcomes) tell(outcome)
     },
     onError: (error) => collectLog.error({ err: error }, 'collecting failed'),
+  })
+  const simulated = new SimulatedSource({
+    hosts: config.simulate.hosts,
+    faultsPerDay: config.simulate.faults_per_day,
+    intervalSeconds,
+    onRows: score,
+    onError: (message, detail) => collectLog.error(detail, message),
   })
   const failing = new Set<string>()
   /** One line when a collector begins to fail and one when it works again, however long it lasts. */
@@ -153,6 +188,8 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       publisher,
       self,
       inventory: new InventoryReader(),
+      host,
+      pushed,
       reload,
       notReady: () => (cycles === 0 ? 'no cycle has ended yet' : null),
       loadedAt: () => loadedAt,
@@ -177,6 +214,8 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   return {
     async start() {
       store.targets.ensure(config.target.name, 'host')
+      for (const target of simulatedTargets(config.simulate.hosts)) store.targets.ensure(target, 'host')
+      pushed.restore()
       // A bundle that is refused is told by the keeper; rules score.
       await keeper.load(config.bundle.path).catch(() => undefined)
       const { host: listenHost, port } = listenAddressOf(config)
@@ -195,6 +234,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
         throw error
       }
       host.start()
+      simulated.start()
       timers.push(
         setInterval(() => void store.maintain(), MAINTAIN_MS),
         setInterval(saveStates, SAVE_STATE_MS),
@@ -220,14 +260,13 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
 
     async stop() {
       for (const timer of timers) clearInterval(timer)
-      await host.stop()
+      await Promise.all([host.stop(), simulated.stop()])
       await Promise.all([server?.stop(), cycle.idle()])
       saveStates()
       const lost = store.close()
       if (lost > 0) log.error({ rows: lost }, 'rows could not be written')
       await keeper.close()
       reader.stop()
-      log.info('stopped')
     },
   }
 }

@@ -11,8 +11,10 @@ import type { Scorer } from './detect/scorer.ts'
 import { type PrimaryShap, primaryShap } from './explain/primary.ts'
 import type { AlertEvent, Assessment, Row } from './types.ts'
 
-/** Targets handled before the event loop gets its turn: keeps the longest gap short with thousands of targets. */
-const SLICE = 100
+/** Work that is done before the event loop gets its turn: keeps the longest gap short with thousands of targets. */
+const SLICE_MS = 4
+/** Rows in one message to the scorer and back: 1.4 MB there, 1 MB back. */
+const BATCH = 250
 const KINDS = 6
 
 /** What the service keeps for one target between rows. */
@@ -28,7 +30,7 @@ export interface Tracked {
   assessment: Assessment | null
   trust: Trust | null
   shap: PrimaryShap | null
-  /** Centred standardised features of the last row [F]; null where rules alone spoke. */
+  /** Centred standardised features of the last row [F], a part of its batch; null where rules alone spoke. */
   features: Float64Array | null
 }
 
@@ -122,7 +124,7 @@ export class Cycle {
         if (refused > 0) this.#deps.onNonFinite(refused)
         tracked.lastInstant = instant
         tracked.state.push(instant, row.values)
-        due.push({ row, tracked, outcome: null, outputs: null, i: due.length })
+        due.push({ row, tracked, outcome: null, outputs: null, i: due.length % BATCH })
       } catch (error) {
         this.#deps.onError('window', error)
       }
@@ -165,20 +167,30 @@ export class Cycle {
     return tracked
   }
 
+  /** In batches, so that no message to the scorer is large; while one batch is taken in here, the next is scored there. */
   async #score(due: readonly Due[], scorer: Scorer | null): Promise<void> {
-    let outputs: ModelOutputs | null = null
-    if (scorer !== null && due.length > 0) {
-      const inputs = emptyInputs(scorer.bundle.manifest, due.length)
-      await inSlices(due, ({ tracked, i }) => tracked.state.writeInputs(inputs, i))
-      outputs = await this.#try('score', () => scorer.score(inputs))
+    let ahead = this.#ask(due.slice(0, BATCH), scorer)
+    for (let from = 0; from < due.length; from += BATCH) {
+      const outputs = await ahead
+      ahead = this.#ask(due.slice(from + BATCH, from + 2 * BATCH), scorer)
+      await inSlices(due.slice(from, from + BATCH), (one) => {
+        one.outputs = outputs
+        try {
+          one.outcome = one.tracked.state.finish(outputs, one.i)
+        } catch (error) {
+          this.#deps.onError('score', error)
+        }
+      })
     }
-    await inSlices(due, (one) => {
-      one.outputs = outputs
-      try {
-        one.outcome = one.tracked.state.finish(outputs, one.i)
-      } catch (error) {
-        this.#deps.onError('score', error)
-      }
+  }
+
+  /** What the models say of a batch; null where they failed, or there are none. Never rejects. */
+  async #ask(batch: readonly Due[], scorer: Scorer | null): Promise<ModelOutputs | null> {
+    if (scorer === null || batch.length === 0) return null
+    const inputs = emptyInputs(scorer.bundle.manifest, batch.length)
+    return await this.#try('score', async () => {
+      await inSlices(batch, ({ tracked, i }) => tracked.state.writeInputs(inputs, i))
+      return await scorer.score(inputs)
     })
   }
 
@@ -229,7 +241,7 @@ export class Cycle {
     const { manifest, state } = tracked
     if (scores === null || outputs === null || manifest === null) return
     const width = KINDS * manifest.signals.length
-    tracked.features = outputs.features.slice(i * width, (i + 1) * width)
+    tracked.features = outputs.features.subarray(i * width, (i + 1) * width)
     tracked.shap = primaryShap(manifest, outputs.contributions, i, (j) => state.isPresent(j))
   }
 
@@ -275,8 +287,12 @@ function finiteRow(row: Row): { row: Row; refused: number } {
 
 /** Calls `each` for every item, giving the event loop its turn between slices. */
 async function inSlices<T>(items: readonly T[], each: (item: T) => void): Promise<void> {
-  for (let i = 0; i < items.length; i++) {
-    if (i > 0 && i % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
-    each(items[i] as T)
+  let since = performance.now()
+  for (const item of items) {
+    if (performance.now() - since > SLICE_MS) {
+      await new Promise((resolve) => setImmediate(resolve))
+      since = performance.now()
+    }
+    each(item)
   }
 }

@@ -14,6 +14,8 @@ const LINEAR_BINS = Math.round((LINEAR_HIGH - LOW) / WIDTH)
 const GEOMETRIC_BINS = 48
 export const BINS = LINEAR_BINS + GEOMETRIC_BINS
 
+const EARLY_HOURS = 6
+
 /** Hours of the rolling window: six days. */
 export const WINDOW_HOURS = 144
 
@@ -102,7 +104,7 @@ export class RollingDistribution {
   #hour = new Tally()
   #finishedRows = 0
   #finishedOver = 0
-  /** Cumulative share at the lower edge of each bin [BINS + 1], refreshed every hour of rows. */
+  /** Cumulative share at the lower edge of each bin [BINS + 1], refreshed as #rowsPerRefresh says. */
   readonly #cumulative = new Float32Array(BINS + 1)
 
   constructor(seed: Quantiles, { intervalSeconds, seedHours = WINDOW_HOURS, blockHours = 1 }: DistributionOptions) {
@@ -121,7 +123,7 @@ export class RollingDistribution {
    */
   add(x: number, over: boolean): boolean {
     this.#hour.add(binOf(x), over)
-    if (this.#hour.rows < this.#rowsPerHour) return false
+    if (this.#hour.rows < this.#rowsPerRefresh) return false
     this.#block.merge(this.#hour)
     this.#hour = new Tally()
     if (this.#block.rows >= this.#rowsPerBlock) {
@@ -198,6 +200,11 @@ export class RollingDistribution {
       const bin = block.pairs[i] as number
       this.#total[bin] = (this.#total[bin] as number) + sign * (block.pairs[i + 1] as number)
     }
+  }
+
+  /** An hour; ten minutes in the first six hours, when a new host differs most from what the seed expects. */
+  get #rowsPerRefresh(): number {
+    return this.#known < EARLY_HOURS * this.#rowsPerHour ? Math.ceil(this.#rowsPerHour / 6) : this.#rowsPerHour
   }
 
   /** Rows that quantiles know. */

@@ -3,7 +3,8 @@
  * replay and training run this very code.
  *
  * Two steps a row, so that many targets share one call of the models: {@link TargetState.push} takes the row in,
- * {@link TargetState.writeInputs} writes the tensors, and {@link TargetState.finish} takes what the models gave.
+ * {@link TargetState.writeInputs} writes the tensors, and {@link TargetState.finish} takes what the models gave. A replay
+ * of one target shares a call between its rows instead: {@link TargetState.scoreBlock}, the same steps in another order.
  */
 import type { DetectorManifest, Manifest } from '../manifest.ts'
 import { HOST_SIGNALS, type Transform, transformOf } from '../signals.ts'
@@ -14,52 +15,18 @@ import { AnomalyRateDrift } from './drift.ts'
 import { Ensemble } from './ensemble.ts'
 import { FailureHistory } from './failure-history.ts'
 import { healthOf, type Penalty, penaltiesOf, RiskHysteresis, type RiskLevel } from './health.ts'
+import { ExponentialMeans } from './means.ts'
+import { blankNonFinite, type ModelHalves, type ModelInputs, type ModelOutputs } from './tensors.ts'
 import { UsualRanges } from './usual.ts'
 import { RowWindow, WINDOW_ROWS } from './window.ts'
 
+export { emptyInputs, type ModelHalves, type ModelInputs, type ModelOutputs } from './tensors.ts'
+
 const KINDS = 6
-/** Newest standardised rows are clipped to this before they enter a detector's exponential mean. */
-const ROW_CLIP = 10
 /** A threshold below this would make 1 = threshold meaningless; calibrated scores have 1 at the 95 % quantile. */
 const MIN_THRESHOLD = 0.1
 /** Blocks in which a single detector's distribution forgets: coarser than the ensemble's, to spare memory. */
 const DETECTOR_BLOCK_HOURS = 24
-
-/** Tensors of a batch of N rows; shapes as in manifest.ts. */
-export interface ModelInputs {
-  readonly n: number
-  readonly window: Float64Array
-  readonly mask: Float64Array
-  readonly center: Float64Array
-  /** By detector name, [N,d]. */
-  readonly ewma: ReadonlyMap<string, Float64Array>
-}
-
-export interface ModelOutputs {
-  /** [N,F] centred and standardised. */
-  readonly features: Float64Array
-  /** [N,d] newest standardised row. */
-  readonly newest: Float64Array
-  /** By detector name, [N]. */
-  readonly scores: ReadonlyMap<string, Float64Array>
-  /** [N,F]: contribution of each feature to the primary score. */
-  readonly contributions: Float64Array
-}
-
-export function emptyInputs(manifest: Manifest, n: number): ModelInputs {
-  const d = manifest.signals.length
-  return {
-    n,
-    window: new Float64Array(n * WINDOW_ROWS * d),
-    mask: new Float64Array(n * d),
-    center: new Float64Array(n * KINDS * d),
-    ewma: new Map(withEwma(manifest).map(({ name }) => [name, new Float64Array(n * d)])),
-  }
-}
-
-function withEwma(manifest: Manifest): DetectorManifest[] {
-  return manifest.detectors.filter((x) => x.inputs.includes('ewma'))
-}
 
 export interface TargetScores {
   /** 0 = usual, 1 = threshold, floored at 0: `ensemble` and each detector by name. */
@@ -92,6 +59,21 @@ export interface TargetOptions {
   readonly budget?: number
 }
 
+export interface TimedRow {
+  /** End of the row, ms; increases from row to row. */
+  readonly at: number
+  readonly values: Readonly<Record<string, number>>
+}
+
+/** What a row taken into the window changes beside it. */
+interface Arrival {
+  readonly values: Readonly<Record<string, number>>
+  /** The window started afresh with this row. */
+  readonly afresh: boolean
+  /** Signals that (re)appeared, and their first value. */
+  readonly appeared: readonly (readonly [j: number, value: number])[]
+}
+
 /** The peak hold decays towards this quantile of normal rows. */
 const RANKING_FLOOR = 0.01
 
@@ -106,7 +88,7 @@ export class TargetState {
   readonly #manifest: Manifest | null
   readonly #window: RowWindow
   readonly #center: Center | null
-  readonly #ewma: { readonly name: string; readonly alpha: number; readonly state: Float64Array }[]
+  readonly #means: ExponentialMeans | null
   readonly #ensemble: Ensemble | null
   readonly #distribution: RollingDistribution | null
   readonly #detectorDistributions: RollingDistribution[]
@@ -127,12 +109,7 @@ export class TargetState {
     this.#window = new RowWindow(manifest?.signals.map((s) => s.name) ?? NO_SIGNALS, intervalSeconds)
     this.#center = manifest && new Center(manifest)
     this.#ensemble = manifest && new Ensemble(manifest)
-    const d = manifest?.signals.length ?? 0
-    this.#ewma = (manifest ? withEwma(manifest) : []).map(({ name, ewma_alpha }) => ({
-      name,
-      alpha: ewma_alpha ?? 0.1,
-      state: new Float64Array(d),
-    }))
+    this.#means = manifest && new ExponentialMeans(manifest)
     this.#distribution =
       manifest &&
       new RollingDistribution(manifest.ensemble.distribution, {
@@ -169,6 +146,11 @@ export class TargetState {
     return Math.min(1, (this.#manifest ? this.#window.rows : this.rows) / WINDOW_ROWS)
   }
 
+  /** What a calibrated score of the next row is held against. */
+  get threshold(): number {
+    return this.#open
+  }
+
   /** Score of the last row, 1 = threshold. */
   get anomaly(): number {
     return this.#anomaly
@@ -189,18 +171,16 @@ export class TargetState {
   }
 
   push(at: number, values: Readonly<Record<string, number>>): void {
-    this.rows++
-    this.#values = values
-    this.#window.push(at, values)
-    for (const j of this.#window.appeared) this.#appear(j)
-    if (this.#window.rows === 1) this.#ensemble?.reset()
+    const arrival = this.#arrive(at, values)
+    this.#begin(arrival)
+    this.#startMeans(arrival)
   }
 
   /** Writes this target's tensors at position i of a batch made by {@link emptyInputs}. */
   writeInputs(inputs: ModelInputs, i: number): void {
     this.#window.write(i, inputs.window, inputs.mask)
     if (this.#center) inputs.center.set(this.#center.values, i * this.#center.values.length)
-    for (const { name, state } of this.#ewma) inputs.ewma.get(name)?.set(state, i * state.length)
+    this.#means?.write(inputs, i)
   }
 
   /**
@@ -208,6 +188,74 @@ export class TargetState {
    * @param i position of this target in the batch
    */
   finish(outputs: ModelOutputs | null, i: number): RowOutcome {
+    const d = this.#manifest?.signals.length ?? 0
+    const outcome = this.#conclude(outputs, i)
+    if (outputs) this.#means?.step(outputs.newest, i * d)
+    return outcome
+  }
+
+  /**
+   * The next rows of this target, oldest first, with one call of each half of the models instead of one a row. The
+   * outcomes are those of push, writeInputs and finish row by row, but for the last digits of what the models compute.
+   * A row that the models cannot take (its features overflow) is left to the rules.
+   *
+   * @param inputs of at least as many rows, made by {@link emptyInputs} and used for no other target; positions beyond
+   *   the rows are computed and left out
+   * @returns the outcome of each row, and what each feature of it contributed [N,F]; `inputs.mask` says what was present
+   * @throws RangeError where the centre follows the target: then a row's features need the score of the row before
+   */
+  async scoreBlock(
+    rows: readonly TimedRow[],
+    models: ModelHalves,
+    inputs: ModelInputs,
+  ): Promise<{ outcomes: RowOutcome[]; contributions: Float64Array }> {
+    if (this.#manifest?.center.mode !== 'frozen') throw new RangeError('only a frozen centre can be scored in blocks')
+    const arrivals = rows.map(({ at, values }, i) => {
+      const arrival = this.#arrive(at, values)
+      this.#window.write(i, inputs.window, inputs.mask)
+      return arrival
+    })
+    const { features, rows: standardised } = await models.features(inputs)
+    const refused = blankNonFinite(inputs.n, features, standardised)
+    const d = this.#manifest.signals.length
+    arrivals.forEach((arrival, i) => {
+      this.#startMeans(arrival)
+      this.#means?.write(inputs, i)
+      if (!refused.has(i)) this.#means?.step(standardised, (i * WINDOW_ROWS + WINDOW_ROWS - 1) * d)
+    })
+    const { scores, contributions } = await models.detect(inputs, features, standardised)
+    const outcomes = arrivals.map((arrival, i) => {
+      this.#begin(arrival)
+      return this.#conclude(refused.has(i) ? null : { features, scores }, i)
+    })
+    return { outcomes, contributions }
+  }
+
+  #arrive(at: number, values: Readonly<Record<string, number>>): Arrival {
+    this.#window.push(at, values)
+    return {
+      values,
+      afresh: this.#window.rows === 1,
+      appeared: this.#window.appeared.map((j) => [j, this.#window.newest(j)]),
+    }
+  }
+
+  #begin({ values, afresh }: Arrival): void {
+    this.rows++
+    this.#values = values
+    if (afresh) this.#ensemble?.reset()
+  }
+
+  /** A signal appeared: its centre and its exponential means start with its first value. */
+  #startMeans({ appeared }: Arrival): void {
+    const center = this.#center as Center
+    for (const [j, value] of appeared) {
+      center.start(j, value)
+      this.#means?.start(j, center.standardise(j, value) - (center.values[j] as number))
+    }
+  }
+
+  #conclude(outputs: Pick<ModelOutputs, 'features' | 'scores'> | null, i: number): RowOutcome {
     const scores = outputs && this.#score(outputs, i)
     this.#anomaly = scores?.anomaly.ensemble ?? 0
     const penalties = penaltiesOf(this.#values, (signal) => this.usual.middle(signal))
@@ -252,20 +300,10 @@ export class TargetState {
     this.#refreshThresholds()
   }
 
-  /** A signal appeared: its centre and its exponential means start with its first value. */
-  #appear(j: number): void {
-    const value = this.#window.newest(j)
-    const center = this.#center as Center
-    center.start(j, value)
-    const row = clipRow(center.standardise(j, value) - (center.values[j] as number))
-    for (const { state } of this.#ewma) state[j] = row
-  }
-
-  #score(outputs: ModelOutputs, i: number): TargetScores | null {
+  #score(outputs: Pick<ModelOutputs, 'features' | 'scores'>, i: number): TargetScores | null {
     const manifest = this.#manifest as Manifest
     const ensemble = this.#ensemble as Ensemble
     const distribution = this.#distribution as RollingDistribution
-    const d = manifest.signals.length
     const raw = ensemble.step(
       (k) => outputs.scores.get((manifest.detectors[k] as DetectorManifest).name)?.[i] ?? Number.NaN,
     )
@@ -288,13 +326,8 @@ export class TargetState {
     })
     if (refreshed) this.#refreshThresholds()
 
-    this.#center?.follow(outputs.features, i * KINDS * d, anomaly.ensemble as number, (j) => this.#window.isPresent(j))
-    for (const { alpha, state } of this.#ewma) {
-      for (let j = 0; j < d; j++) {
-        const row = clipRow(outputs.newest[i * d + j] as number)
-        state[j] = (state[j] as number) + alpha * (row - (state[j] as number))
-      }
-    }
+    const width = KINDS * manifest.signals.length
+    this.#center?.follow(outputs.features, i * width, anomaly.ensemble as number, (j) => this.#window.isPresent(j))
     const budget = { requested: this.#budget, realised: distribution.realised }
     return { anomaly, raw, ranking: this.#ranking, threshold, over, alarm, confidence, budget }
   }
@@ -314,10 +347,6 @@ export interface SavedTargetState {
   readonly center: readonly number[]
   readonly distribution: SavedDistribution | null
   readonly detectors: readonly SavedDistribution[]
-}
-
-function clipRow(x: number): number {
-  return Math.min(ROW_CLIP, Math.max(-ROW_CLIP, x))
 }
 
 function ratioTo(score: number, threshold: number): number {

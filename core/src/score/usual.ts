@@ -16,6 +16,7 @@ export interface UsualRange {
 }
 
 interface Running {
+  readonly transform: Transform
   weight: number
   mean: number
   variance: number
@@ -36,14 +37,17 @@ export class UsualRanges {
   /** @param anomaly score of this row, 1 = threshold; 0 where none is known */
   step(values: Readonly<Record<string, number>>, anomaly: number): void {
     const gate = Math.min(1, 1 / Math.max(anomaly, 1e-9)) ** 2
-    for (const [signal, value] of Object.entries(values)) {
+    for (const signal in values) {
+      const value = values[signal] as number
       if (!Number.isFinite(value)) continue
-      const x = applyTransform(this.#transform(signal), value)
       const running = this.#signals.get(signal)
       if (running === undefined) {
-        this.#signals.set(signal, { weight: 1, mean: x, variance: 0, least: value, most: value })
+        const transform = this.#transform(signal)
+        const mean = applyTransform(transform, value)
+        this.#signals.set(signal, { transform, weight: 1, mean, variance: 0, least: value, most: value })
         continue
       }
+      const x = applyTransform(running.transform, value)
       const rate = gate / (running.weight + gate)
       const away = x - running.mean
       running.mean += rate * away
@@ -60,7 +64,7 @@ export class UsualRanges {
   range(signal: string): UsualRange | null {
     const running = this.#signals.get(signal)
     if (running === undefined || running.weight <= 1) return null
-    const transform = this.#transform(signal)
+    const { transform } = running
     const spread = WIDTH * Math.sqrt(running.variance)
     const within = (x: number) => Math.min(running.most, Math.max(running.least, x))
     return {

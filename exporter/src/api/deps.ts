@@ -1,7 +1,7 @@
 /** What the API needs from the other rooms. Whatever can fail may reject: the request then fails alone. */
 import type { Unit } from '@portent/core'
 import type { Context } from 'hono'
-import type { AlertEvent, Assessment, Hint, ModelState, SignalValues } from '../types.ts'
+import type { AlertEvent, Assessment, Hint, ModelState, Resource, Sample, SignalValues } from '../types.ts'
 
 /** pino's calling convention. */
 export interface ApiLogger {
@@ -131,6 +131,71 @@ export interface PerformanceFacts {
   }
 }
 
+/** A row that somebody pushes. */
+export interface PushedRow {
+  readonly target: string
+  readonly kind?: 'host' | 'service'
+  /** Unix ms, whole. */
+  readonly at: number
+  readonly values: SignalValues
+  readonly resources: readonly Resource[]
+  /** Its position in the request. */
+  readonly index: number
+}
+
+/** Why a row was not taken. */
+export interface Rejection {
+  readonly row: number
+  readonly field: string
+  readonly message: string
+  /** A bound on targets or signals was reached: the row itself is sound. */
+  readonly limit?: string
+}
+
+export interface IngestOutcome {
+  /** Rows that are durable now and were not before, late ones included. */
+  readonly accepted: number
+  readonly duplicates: number
+  /** Of those accepted: older than the newest row of their target. */
+  readonly late: number
+  readonly rejected: readonly Rejection[]
+}
+
+/** A table to be scored. */
+export interface ScoreTable {
+  readonly signals: readonly string[]
+  /** One value a signal; null where it is missing. */
+  readonly rows: readonly (readonly (number | null)[])[]
+  readonly intervalSeconds: number | null
+  /** Unix ms, increasing; null: a row every interval. */
+  readonly times: readonly number[] | null
+  /** Share of rows in alarm; null: that of the configured sensitivity. */
+  readonly budget: number | null
+  readonly attributions: boolean
+}
+
+export interface ScoredRow {
+  /** Peak hold of raw. Null where no model gave a score. */
+  readonly score: number | null
+  readonly raw: number | null
+  readonly anomaly: number | null
+  readonly threshold: number | null
+  readonly alarm: boolean | null
+  readonly confidence: number | null
+  readonly health: number
+  readonly attribution: { readonly base: number; readonly output: number; readonly signals: SignalValues } | null
+}
+
+export type ScoreOutcome =
+  | {
+      readonly ok: true
+      readonly version: string
+      readonly intervalSeconds: number
+      readonly ignored: readonly string[]
+      readonly rows: readonly ScoredRow[]
+    }
+  | { readonly ok: false; readonly reason: 'no_model' | 'busy' | 'interval'; readonly message: string }
+
 export type ReloadOutcome =
   | { readonly ok: true; readonly applied?: readonly string[]; readonly needRestart?: readonly string[] }
   | { readonly ok: false; readonly errors: readonly string[] }
@@ -139,6 +204,8 @@ export interface ApiDeps {
   readonly version: string
   readonly log: ApiLogger
   readonly scoreIntervalSeconds: number
+  /** Largest body of the routes that take a lot. */
+  readonly maxBodyBytes: () => number
   /** Path of the metrics. Default `/metrics`. */
   readonly telemetryPath?: string
   /** Whether reading routes answer requests from beyond loopback. A function, because it can be reloaded. */
@@ -169,6 +236,13 @@ export interface ApiDeps {
 
   readonly sensitivity: (target: string) => number
   readonly setSensitivity: (target: string, sensitivity: number) => Maybe<void>
+
+  /** Resolves once the rows are durable. Rejects where the store takes none: what it took before stays. */
+  readonly ingest: (rows: readonly PushedRow[]) => Promise<IngestOutcome>
+  /** What the collectors see now; null while they do not run. */
+  readonly collect: () => Promise<Sample | null>
+  /** Scores a table by the bundle in force; nothing of it is kept. */
+  readonly score: (table: ScoreTable) => Promise<ScoreOutcome>
 
   /** What a target is made of; undefined where nothing is known. */
   readonly inventory?: (target: string) => Promise<InventoryFacts | undefined>

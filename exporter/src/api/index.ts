@@ -2,17 +2,22 @@
 import { Hono } from 'hono'
 import { bind } from './binder.ts'
 import type { ApiDeps } from './deps.ts'
+import { bindDocs } from './docs.ts'
 import { answerErrors, type Env, observe } from './http.ts'
 import { bindOperations } from './operations.ts'
 import type { Route } from './route.ts'
 import { alerts } from './routes/alerts.ts'
+import { collect } from './routes/collect.ts'
 import { explain } from './routes/explain.ts'
 import { health } from './routes/health.ts'
 import { history } from './routes/history.ts'
+import { ingest } from './routes/ingest.ts'
 import { inventory } from './routes/inventory.ts'
 import { list } from './routes/list.ts'
 import { model } from './routes/model.ts'
+import { openapi } from './routes/openapi.ts'
 import { performance } from './routes/performance.ts'
+import { score } from './routes/score.ts'
 import { putSettings, settings } from './routes/settings.ts'
 import { signals } from './routes/signals.ts'
 import { targets } from './routes/targets.ts'
@@ -26,6 +31,9 @@ export const ROUTES: readonly Route[] = [
   explain,
   settings,
   putSettings,
+  ingest,
+  collect,
+  score,
   alerts,
   model,
   performance,
@@ -35,7 +43,9 @@ export function createApi(deps: ApiDeps): Hono<Env> {
   const app = new Hono<Env>()
   app.use(observe(deps))
   bindOperations(app, deps)
-  bind(app, [list(ROUTES), ...ROUTES], deps)
+  const all: Route[] = [list(ROUTES), ...ROUTES]
+  bind(app, [...all, openapi(all)], deps)
+  bindDocs(app, all, deps)
   answerErrors(app, deps)
   return app
 }
@@ -47,10 +57,16 @@ export type {
   ForestExplanation,
   HistoryPoint,
   HistoryQuery,
+  IngestOutcome,
   LatencyFacts,
   ModelFacts,
   PerformanceFacts,
+  PushedRow,
+  Rejection,
   ReloadOutcome,
+  ScoredRow,
+  ScoreOutcome,
+  ScoreTable,
   ShapFeatureValue,
   SignalFacts,
   TargetState,

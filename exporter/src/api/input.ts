@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { ApiError, quoted } from './errors.ts'
 
+/** Bytes of a body, but on routes that take a lot. */
 export const BODY_LIMIT = 64 * 1024
 export const DEPTH_LIMIT = 32
 
@@ -41,8 +42,8 @@ export function parse(schema: z.ZodType, value: unknown, what: string): unknown 
   throw new ApiError(400, 'invalid', message, field === '' ? undefined : field)
 }
 
-/** The JSON of a body of at most BODY_LIMIT bytes and DEPTH_LIMIT levels. */
-export async function readJson(request: Request): Promise<unknown> {
+/** The JSON of a body of at most `limit` bytes and DEPTH_LIMIT levels. */
+export async function readJson(request: Request, limit = BODY_LIMIT): Promise<unknown> {
   const type = request.headers.get('content-type') ?? ''
   if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type)) {
     throw new ApiError(415, 'unsupported_media_type', 'the body must be application/json in UTF-8', 'Content-Type')
@@ -50,7 +51,7 @@ export async function readJson(request: Request): Promise<unknown> {
   if ((request.headers.get('content-encoding') ?? 'identity') !== 'identity') {
     throw new ApiError(415, 'unsupported_encoding', 'the body must not be compressed', 'Content-Encoding')
   }
-  const text = await readText(request)
+  const text = await readText(request, limit)
   if (deeperThan(text, DEPTH_LIMIT)) {
     throw new ApiError(400, 'too_deep', `the JSON is nested deeper than ${DEPTH_LIMIT} levels`)
   }
@@ -61,16 +62,15 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-const tooLarge = () => new ApiError(413, 'too_large', `the body is larger than ${BODY_LIMIT} bytes`)
-
-async function readText(request: Request): Promise<string> {
-  if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw tooLarge()
+async function readText(request: Request, limit: number): Promise<string> {
+  const tooLarge = () => new ApiError(413, 'too_large', `the body is larger than ${limit} bytes`)
+  if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge()
   if (request.body === null) return ''
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of request.body) {
     length += chunk.length
-    if (length > BODY_LIMIT) throw tooLarge()
+    if (length > limit) throw tooLarge()
     chunks.push(chunk)
   }
   try {

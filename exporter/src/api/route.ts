@@ -23,15 +23,25 @@ interface Described {
   readonly description: string
   /** The statuses it answers besides 200 and those every route has (400, 403, 405, 500). */
   readonly errors: readonly number[]
+  /** A body that the route takes, for its documentation. */
+  readonly example?: unknown
+  /** Takes a body up to the configured limit instead of the small one. */
+  readonly largeBody?: true
 }
 
-export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType>
+export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType, V>
   extends Described {
   readonly params?: P
   readonly query?: Q
   readonly body?: B
+  /**
+   * Reads a large body cheaply, in place of the schema; the schema stays what documents it, and a test holds the two equal.
+   * @param now Unix ms
+   * @throws ApiError
+   */
+  readonly readBody?: (json: unknown, now: number) => V
   readonly response: R
-  readonly handler: (context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>) => z.input<R> | Promise<z.input<R>>
+  readonly handler: (context: RouteContext<z.output<P>, z.output<Q>, V>) => z.input<R> | Promise<z.input<R>>
 }
 
 /** A route whose own types were checked where it was defined. */
@@ -39,6 +49,7 @@ export interface Route extends Described {
   readonly params?: z.ZodObject
   readonly query?: z.ZodObject
   readonly body?: z.ZodType
+  readonly readBody?: (json: unknown, now: number) => unknown
   readonly response: z.ZodType
   readonly handler: (context: RouteContext<unknown, unknown, unknown>) => unknown
 }
@@ -48,6 +59,7 @@ export function defineRoute<
   P extends z.ZodObject = z.ZodObject<Record<never, never>>,
   Q extends z.ZodObject = z.ZodObject<Record<never, never>>,
   B extends z.ZodType = z.ZodUndefined,
->(spec: RouteSpec<P, Q, B, R>): Route {
+  V = z.output<B>,
+>(spec: RouteSpec<P, Q, B, R, V>): Route {
   return spec as unknown as Route
 }

@@ -2,7 +2,7 @@
 import { HOST_SIGNALS } from '@portent/core'
 import { NOW, scriptedAlert, scriptedHost, scriptedPublisher } from '../publish/testing.ts'
 import type { Assessment } from '../types.ts'
-import type { ApiDeps, HistoryQuery, ModelFacts, ReloadOutcome } from './deps.ts'
+import type { ApiDeps, HistoryQuery, ModelFacts, PushedRow, ReloadOutcome, ScoreTable } from './deps.ts'
 import { createApi } from './index.ts'
 
 export { NOW, scriptedAlert, scriptedHost }
@@ -48,6 +48,9 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
     alerts: Array.from({ length: 5 }, (_, i) => scriptedAlert({ id: 5 - i })),
     sensitivity: new Map<string, number>(),
     asked: null as HistoryQuery | null,
+    ingested: [] as PushedRow[],
+    collecting: true,
+    scored: null as ScoreTable | null,
     observed: [] as string[],
     logged: [] as { level: string; fields: Record<string, unknown>; message: string }[],
   }
@@ -59,6 +62,7 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
     log: { debug: log('debug'), warn: log('warn'), error: log('error') },
     scoreIntervalSeconds: 10,
     openReads: () => state.openReads,
+    maxBodyBytes: () => 1 << 20,
     metricsText: (format, gzip) => publisher.text(format, gzip),
     observeRequest: (route, method, code, seconds) => {
       state.observed.push(`${method} ${route} ${code}`)
@@ -85,6 +89,27 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
     setSensitivity: (target, sensitivity) => {
       state.sensitivity.set(target, sensitivity)
     },
+    ingest: async (rows) => {
+      state.ingested.push(...rows)
+      return { accepted: rows.length, duplicates: 0, late: 0, rejected: [] }
+    },
+    collect: async () =>
+      state.collecting
+        ? { target: 'host', at: NOW, values: { cpu_busy: 0.5 }, resources: [{ resource: 'memory', used: 0.25 }] }
+        : null,
+    score: async (table) => {
+      state.scored = table
+      const row = { score: 1, raw: 0.5, anomaly: 0.4, threshold: 1.25, alarm: false, confidence: 0.5, health: 95 }
+      const attribution = table.attributions ? { base: 1, output: 3, signals: { cpu_busy: 2 } } : null
+      return {
+        ok: true,
+        version: '0123456789ab',
+        intervalSeconds: 10,
+        ignored: table.signals.filter((s) => s !== 'cpu_busy'),
+        rows: table.rows.map(() => ({ ...row, attribution })),
+      }
+    },
+    inventory: async () => ({ at: NOW, cpu: { model: 'Z80', cores: 1, physicalCores: 1 } }),
     model: () => LOADED,
     performance: () => ({ ...publisher.performance(), store: { count: 3, p50: 0.001, p95: 0.002, p99: 0.002 } }),
     notReady: () => state.notReady,

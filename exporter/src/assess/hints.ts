@@ -16,17 +16,19 @@ interface HintInputs {
  */
 export function hintsOfShap(shap: Shap, features: Float64Array, { values, usual }: HintInputs): Hint[] {
   const names = Object.keys(shap.signals)
-  const positive = Object.values(shap.signals).reduce((sum, x) => sum + Math.max(0, x), 0)
-  return Object.entries(shap.signals)
-    .filter(([signal, x]) => x > 0 && x >= LEAST_SHARE * positive && values[signal] !== undefined)
-    .sort((a, b) => b[1] - a[1])
+  let positive = 0
+  for (const signal of names) positive += Math.max(0, shap.signals[signal] as number)
+  const of = (signal: string) => shap.signals[signal] as number
+  return names
+    .filter((signal) => of(signal) > 0 && of(signal) >= LEAST_SHARE * positive && values[signal] !== undefined)
+    .sort((a, b) => of(b) - of(a))
     .slice(0, MOST)
-    .map(([signal, contribution]) => ({
+    .map((signal) => ({
       signal,
       value: values[signal] as number,
       usual: rangeOf(usual(signal)),
       direction: directionOf(features, names.indexOf(signal), names.length),
-      contribution,
+      contribution: of(signal),
     }))
 }
 

@@ -3,21 +3,11 @@ import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleVersion, type Golden, goldenSchema, type Manifest, manifestSchema } from '@portent/core'
-import { MAX_MODEL_BYTES, vetModel } from '@portent/core/onnx'
+import { decodeForest, type Forest, MAX_MODEL_BYTES, vetModel } from '@portent/core/onnx'
 import type { z } from 'zod'
-import type { BundleReason } from './reasons.ts'
+import { BundleError } from './reasons.ts'
 
-export { BUNDLE_REASONS, type BundleReason } from './reasons.ts'
-
-export class BundleError extends Error {
-  readonly reason: BundleReason
-
-  constructor(reason: BundleReason, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'BundleError'
-    this.reason = reason
-  }
-}
+export { BUNDLE_REASONS, BundleError, type BundleReason } from './reasons.ts'
 
 export interface BundleFiles {
   readonly folder: string
@@ -25,6 +15,8 @@ export interface BundleFiles {
   readonly golden: Golden
   /** ONNX files by name, as they were hashed. */
   readonly models: ReadonlyMap<string, Uint8Array>
+  /** The trees of the forest that explains, null where the bundle has none. */
+  readonly forest: Forest | null
   /** sha256 of manifest.json: names the bundle to the byte. */
   readonly sha256: string
   /** Unix ms, from training.json where there is one. */
@@ -60,8 +52,19 @@ export async function readBundle(folder: string): Promise<BundleFiles> {
     manifest,
     golden,
     models,
+    forest: forestOf(manifest, models),
     sha256: hashOf(manifestBytes),
     trainedAt: await readTrainedAt(folder),
+  }
+}
+
+function forestOf({ detectors, explain }: Manifest, models: ReadonlyMap<string, Uint8Array>): Forest | null {
+  const detector = detectors.find((x) => x.name === explain.forest)
+  if (detector === undefined) return null
+  try {
+    return decodeForest(models.get(detector.file) as Uint8Array)
+  } catch (error) {
+    throw new BundleError('model', `${detector.file} holds no forest: ${(error as Error).message}`, { cause: error })
   }
 }
 

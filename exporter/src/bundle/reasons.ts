@@ -11,3 +11,13 @@ export const BUNDLE_REASONS = [
   'timeout',
 ] as const
 export type BundleReason = (typeof BUNDLE_REASONS)[number]
+
+export class BundleError extends Error {
+  readonly reason: BundleReason
+
+  constructor(reason: BundleReason, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'BundleError'
+    this.reason = reason
+  }
+}

@@ -1,12 +1,20 @@
 /** For tests: copies of the shipped bundle, edited, and signed again where the edit is to pass for the work of a trainer. */
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleVersion, type Golden, type manifestSchema } from '@portent/core'
 import type { z } from 'zod'
 
 export const SHIPPED = fileURLToPath(new URL('../../bundle', import.meta.url))
+
+/** A folder of its own, also where the same test runs twice at once; gone when the test ends. */
+export function tempFolder({ teardown }: { teardown: (end: () => void) => void }): string {
+  const folder = mkdtempSync(join(tmpdir(), 'portent-test-'))
+  teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  return folder
+}
 
 export type ManifestDraft = z.input<typeof manifestSchema>
 

@@ -15,6 +15,26 @@ export const COMMANDS: readonly Command[] = [
     run: async (argv, io) => (await import('./serve.ts')).serve(argv, io),
   },
   {
+    name: 'train',
+    summary: 'Make a model bundle from CSV, history, Prometheus or simulated hosts',
+    run: async (argv, io) => (await import('./train.ts')).train(argv, io),
+  },
+  {
+    name: 'score',
+    summary: 'Score a CSV recording as the service would have',
+    run: async (argv, io) => (await import('./score.ts')).score(argv, io),
+  },
+  {
+    name: 'bundle',
+    summary: 'Check a model bundle: portent bundle verify DIR',
+    run: async (argv, io) => (await import('./bundle.ts')).bundle(argv, io),
+  },
+  {
+    name: 'simulate',
+    summary: 'Write CSV recordings of simulated hosts and their faults',
+    run: async (argv, io) => (await import('./simulate.ts')).simulate(argv, io),
+  },
+  {
     name: 'check-config',
     summary: 'Check a configuration file, or print an example',
     run: async (argv, io) => (await import('./check-config.ts')).checkConfig(argv, io),

@@ -173,6 +173,10 @@ export const configSchema = z
         flag: 'collector.raw',
       }),
       shap_features: boolean(false, 'Export SHAP values of every feature, not only of every signal'),
+      simulate: section('Simulated hosts, as further targets sim-1 to sim-N.', {
+        hosts: integer(0, [0, 10_000], 'Number of simulated hosts, at most limits.targets', { flag: 'simulate' }),
+        faults_per_day: integer(1, [0, 1000], 'Faults that begin in a day of health of each simulated host'),
+      }),
       log: section('The log: JSON lines on standard error.', {
         level: choice(
           ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
@@ -246,6 +250,13 @@ function* contradictions(config: Config): Generator<Contradiction> {
       yield { path, related: path, message: 'a name that no other probe has' }
     names.add(entry?.name)
   }
+  const simulated = number(config?.simulate?.hosts)
+  const targets = number(config?.limits?.targets)
+  if (simulated > targets)
+    yield { path: 'simulate.hosts', related: 'limits.targets', message: `at most limits.targets (${targets})` }
+  const own = /^sim-([1-9]\d*)$/.exec(String(config?.target?.name))
+  if (Number(own?.[1]) <= simulated)
+    yield { path: 'target.name', related: 'simulate.hosts', message: 'a name that no simulated host has' }
   const raw = number(config?.store?.raw_retention)
   if (number(config?.store?.minute_retention) < raw)
     yield {

@@ -2,8 +2,7 @@
  * Keeps a scorer at hand: loads the bundle at the start and on request, says why there is none, and begins a new scoring
  * thread when one has died, later and later while it keeps dying.
  */
-import { BundleError } from '../bundle/files.ts'
-import type { BundleReason } from '../bundle/reasons.ts'
+import { BundleError, type BundleReason } from '../bundle/reasons.ts'
 import type { Scorer } from './scorer.ts'
 
 export interface KeeperOptions {

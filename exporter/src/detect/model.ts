@@ -4,20 +4,19 @@
  *
  * onnxruntime computes on the calling thread: a service calls this from a worker ({@link ./scorer.ts}), a replay directly.
  */
+import type { DetectorManifest, Golden, Manifest } from '@portent/core'
 import {
-  type DetectorManifest,
   emptyInputs,
-  type Golden,
-  type Manifest,
+  type Forest,
   type ModelInputs,
   type ModelOutputs,
   type TreeExplanation,
   TreeShap,
   WINDOW_ROWS,
-} from '@portent/core'
-import { decodeForest } from '@portent/core/onnx'
+} from '@portent/core/models'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { BundleError, type BundleFiles } from '../bundle/files.ts'
+import type { BundleFiles } from '../bundle/files.ts'
+import { BundleError } from '../bundle/reasons.ts'
 
 /**
  * `basic`: at its default level onnxruntime 1.30 silently miscomputes a Transpose followed by a MatMul with a vector.
@@ -42,14 +41,16 @@ export class OnnxModel {
   readonly #features: InferenceSession
   readonly #detectors: ReadonlyMap<string, InferenceSession>
   readonly #failure: InferenceSession | null
-  readonly #forest: TreeShap | null
+  readonly #forest: Forest | null
+  /** Made when the first explanation is asked for. */
+  #shap: TreeShap | null = null
 
   private constructor(
     manifest: Manifest,
     features: InferenceSession,
     detectors: ReadonlyMap<string, InferenceSession>,
     failure: InferenceSession | null,
-    forest: TreeShap | null,
+    forest: Forest | null,
   ) {
     this.manifest = manifest
     this.#features = features
@@ -59,7 +60,7 @@ export class OnnxModel {
   }
 
   /** @throws BundleError */
-  static async load({ manifest, golden, models }: BundleFiles): Promise<OnnxModel> {
+  static async load({ manifest, golden, models, forest }: BundleFiles): Promise<OnnxModel> {
     const opened: InferenceSession[] = []
     const open = async (file: string): Promise<InferenceSession> => {
       try {
@@ -85,7 +86,6 @@ export class OnnxModel {
         failure = await open(manifest.failure.file)
         expectNames(manifest.failure.file, failure, ['history'], ['probability'])
       }
-      const forest = readForestOf(manifest, models)
       const model = new OnnxModel(manifest, features, detectors, failure, forest)
       await model.#prove(golden)
       return model
@@ -160,7 +160,9 @@ export class OnnxModel {
    * lengths. Null if the bundle has no forest.
    */
   explainForest(features: Float64Array): TreeExplanation | null {
-    return this.#forest?.explain(features) ?? null
+    if (this.#forest === null) return null
+    this.#shap ??= new TreeShap(this.#forest, { negate: true })
+    return this.#shap.explain(features)
   }
 
   async release(): Promise<void> {
@@ -260,16 +262,6 @@ export class OnnxModel {
       if (error instanceof BundleError) throw error
       throw new BundleError('shape', `${what} cannot be run: ${(error as Error).message}`, { cause: error })
     }
-  }
-}
-
-function readForestOf(manifest: Manifest, models: ReadonlyMap<string, Uint8Array>): TreeShap | null {
-  const detector = manifest.detectors.find((x) => x.name === manifest.explain.forest)
-  if (detector === undefined) return null
-  try {
-    return new TreeShap(decodeForest(models.get(detector.file) as Uint8Array), { negate: true })
-  } catch (error) {
-    throw new BundleError('model', `${detector.file} holds no forest: ${(error as Error).message}`, { cause: error })
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { ModelInputs, ModelOutputs, TreeExplanation } from '@portent/core'
-import { BundleError } from '../bundle/files.ts'
+import { BundleError } from '../bundle/reasons.ts'
 import type { CallName, Calls, LoadedBundle, Reply, Request } from './protocol.ts'
 
 export interface Scorer {
@@ -52,6 +52,8 @@ export class WorkerScorer implements Scorer {
   private constructor(options: WorkerScorerOptions) {
     this.#options = options
     this.#worker = new Worker(options.worker ?? new URL('./worker.js', import.meta.url), {
+      // What the process was started with (a debugger, hooks of a test runner) is not for this thread.
+      execArgv: [],
       // A scoring thread needs little; without a limit each thread reserves as much as the main one.
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 },
     })
@@ -93,7 +95,8 @@ export class WorkerScorer implements Scorer {
   }
 
   async explainForest(features: Float64Array): Promise<TreeExplanation | null> {
-    return (await this.#call('explainForest', { features })).value as TreeExplanation | null
+    // A message takes the whole buffer along: only the row itself is sent.
+    return (await this.#call('explainForest', { features: features.slice() })).value as TreeExplanation | null
   }
 
   async close(): Promise<void> {

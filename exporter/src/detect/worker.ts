@@ -1,6 +1,7 @@
 /** The scoring thread: onnxruntime computes on the thread that calls it, and this one answers no HTTP. */
 import { parentPort } from 'node:worker_threads'
-import { BundleError, readBundle } from '../bundle/files.ts'
+import { readBundleApart } from '../bundle/apart.ts'
+import { BundleError } from '../bundle/reasons.ts'
 import { OnnxModel } from './model.ts'
 import type { CallName, Calls, LoadedBundle, Reply, Request } from './protocol.ts'
 
@@ -14,7 +15,7 @@ function loaded(): OnnxModel {
 const calls: { [K in CallName]: (payload: Calls[K]['takes']) => Promise<Calls[K]['gives']> } = {
   async load({ folder }) {
     const started = performance.now()
-    const files = await readBundle(folder)
+    const files = await readBundleApart(folder)
     const next = await OnnxModel.load(files)
     await model?.release()
     model = next

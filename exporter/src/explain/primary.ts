@@ -22,22 +22,37 @@ export function primaryShap(
   isPresent: (j: number) => boolean,
 ): PrimaryShap {
   const d = signals.length
-  const width = FEATURE_KINDS.length * d
-  let present = 0
-  for (let j = 0; j < d; j++) if (isPresent(j)) present++
-  const count = present * FEATURE_KINDS.length
-  const features = new Float64Array(width)
-  const values = new Float64Array(d)
+  const features = new Float64Array(FEATURE_KINDS.length * d)
+  const values = { ...zerosOf(signals) }
+  const present: number[] = []
+  for (let j = 0; j < d; j++) if (isPresent(j)) present.push(j)
+  const count = present.length * FEATURE_KINDS.length
+  const from = i * features.length
   let base = 0
-  for (let f = 0; f < width; f++) {
-    const j = f % d
-    if (!isPresent(j)) continue
-    const usual = (explain.base[f] as number) / count
-    const value = (contributions[i * width + f] as number) - usual
-    features[f] = value
-    values[j] = (values[j] as number) + value
-    base += usual
+  let output = 0
+  for (const j of present) {
+    let sum = 0
+    for (let f = j; f < features.length; f += d) {
+      const usual = (explain.base[f] as number) / count
+      const value = (contributions[from + f] as number) - usual
+      features[f] = value
+      sum += value
+      base += usual
+    }
+    values[(signals[j] as Manifest['signals'][number]).name] = sum
+    output += sum
   }
-  const output = values.reduce((sum, x) => sum + x, base)
-  return { base, output, features, signals: Object.fromEntries(signals.map((s, j) => [s.name, values[j] as number])) }
+  return { base, output: base + output, features, signals: values }
+}
+
+/** A zero a signal, made once for each bundle: a copy of it is cheaper than growing an object name by name. */
+const zeros = new WeakMap<Manifest['signals'], Record<string, number>>()
+
+function zerosOf(signals: Manifest['signals']): Record<string, number> {
+  let found = zeros.get(signals)
+  if (found === undefined) {
+    found = Object.fromEntries(signals.map(({ name }) => [name, 0]))
+    zeros.set(signals, found)
+  }
+  return found
 }

@@ -161,6 +161,19 @@ export class MetricsPublisher {
 
   /** Renders if something changed and the last text is at least a second old. Never rejects. Call it after a cycle. */
   async render(): Promise<void> {
+    const rendering = this.#beginRender()
+    if (rendering !== null) await rendering
+  }
+
+  /** The text as it is now, compressed if asked for. */
+  async text(format: Format, gzip: boolean): Promise<MetricsText> {
+    const rendering = this.#beginRender()
+    if (rendering !== null) await (this.#texts === null ? rendering : within(PATIENCE_MS, rendering))
+    return (this.#texts ?? new Texts([])).get(format, gzip)
+  }
+
+  /** The rendering that is due or in progress; null where the text is new enough. */
+  #beginRender(): Promise<void> | null {
     this.#expire()
     const age = this.#monotonic() - this.#renderedAt
     // Without cycles the process's own figures still move on.
@@ -169,15 +182,7 @@ export class MetricsPublisher {
         this.#rendering = null
       })
     }
-    if (this.#rendering !== null) await this.#rendering
-  }
-
-  /** The text as it is now, compressed if asked for. */
-  async text(format: Format, gzip: boolean): Promise<MetricsText> {
-    const rendered = this.render()
-    if (this.#texts === null) await rendered
-    else await within(PATIENCE_MS, rendered)
-    return (this.#texts ?? new Texts([])).get(format, gzip)
+    return this.#rendering
   }
 
   #expire(): void {

@@ -19,7 +19,7 @@ import type { StoredAssessment } from './tables/assessments.ts'
 import type { SavedState } from './tables/state.ts'
 import type { Target, TargetKind } from './tables/targets.ts'
 import { decode } from './values.ts'
-import type { HistoryEntry } from './writer.ts'
+import type { Fate, HistoryEntry } from './writer.ts'
 
 export { StoreError, type StoreErrorKind } from './errors.ts'
 export {
@@ -35,7 +35,7 @@ export type { AlertQuery } from './tables/alerts.ts'
 export type { StoredAssessment, StoredReasons } from './tables/assessments.ts'
 export type { SavedState } from './tables/state.ts'
 export type { Target, TargetKind } from './tables/targets.ts'
-export type { HistoryEntry } from './writer.ts'
+export type { Fate, HistoryEntry } from './writer.ts'
 
 export interface StoreOptions {
   /** Path, or `:memory:`. The folder must exist. */
@@ -191,6 +191,13 @@ export class Store {
      * Never throws: what is not durable is in `buffered` or `lost`, with `error`.
      */
     write: (batch: readonly HistoryEntry[]): WriteResult => this.#pending.write(batch),
+
+    /**
+     * Rows whose assessments come later, with `write` of a row of the same target and time: it then keeps the values that
+     * are stored. One transaction, durable on return; the fates are in the order of the rows.
+     * @throws StoreError when they could not be stored; then none is
+     */
+    ingest: (rows: readonly Row[]): Fate[] => this.#pending.ingest(rows),
 
     /** See {@link Range}: raw rows or minutes in steps of `step` ms. An unknown target has no points. */
     range: async (target: string, from: number, to: number, step: number, fields: RangeFields): Promise<Range> => {

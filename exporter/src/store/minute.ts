@@ -65,7 +65,7 @@ export class Minute {
   }
 
   /** `values` in the order of the minute's set, NaN for absent. */
-  add(values: Float64Array, a: Assessment): void {
+  addReading(values: Float64Array): void {
     this.changed = true
     this.#rows++
     for (let i = 0; i < values.length; i++) {
@@ -74,6 +74,10 @@ export class Minute {
       this.#sums[i] = (this.#sums[i] ?? 0) + value
       this.#counts[i] = (this.#counts[i] ?? 0) + 1
     }
+  }
+
+  addAssessment(a: Assessment): void {
+    this.changed = true
     this.#assessed = addAssessment(this.#assessed, a)
   }
 

@@ -1,11 +1,11 @@
 /** Batches on their way into the database, and what waits while another process locks it. */
-import type { AlertEvent } from '../types.ts'
+import type { AlertEvent, Row } from '../types.ts'
 import { RUN_BUSY_MS } from './connection.ts'
 import { kindOf, type StoreError } from './errors.ts'
 import { rawHorizon } from './purge.ts'
 import type { Session } from './session.ts'
 import type { Tables } from './tables/index.ts'
-import type { HistoryEntry, Written } from './writer.ts'
+import type { Fate, HistoryEntry, Written } from './writer.ts'
 
 export interface WriteResult extends Written {
   /** Rows held in memory, not durable yet; the next call writes them first. */
@@ -103,9 +103,23 @@ export class Pending {
     return { ...result, buffered: this.#buffer.length, lost, ...(error && { error }) }
   }
 
+  /** Rows without assessments, in one transaction. Throws StoreError: then none of them is stored. */
+  ingest(rows: readonly Row[]): Fate[] {
+    const now = this.#options.clock()
+    try {
+      return this.#withRoom(rows.length, () =>
+        this.#session.run('ingesting', ({ db, writer }) =>
+          db.transaction(() => writer.ingest(rows, now, rawHorizon(now, this.#options.rawHours))).immediate(),
+        ),
+      )
+    } catch (error) {
+      throw this.#session.fail(error, `ingesting ${rows.length} rows`)
+    }
+  }
+
   #transaction(entries: readonly HistoryEntry[]): Written {
     const now = this.#options.clock()
-    const write = () =>
+    const result = this.#withRoom(entries.length, () =>
       this.#session.run('writing', ({ db, tables, writer }) =>
         db
           .transaction(() => {
@@ -113,17 +127,21 @@ export class Pending {
             return writer.write(entries, now, rawHorizon(now, this.#options.rawHours))
           })
           .immediate(),
-      )
-    let result: Written
+      ),
+    )
+    this.#alerts = []
+    return result
+  }
+
+  /** Writes; where there is no room, purges for so many rows and tries once more. */
+  #withRoom<T>(rows: number, write: () => T): T {
     try {
-      result = write()
+      return write()
     } catch (error) {
       if (kindOf(error) !== 'full') throw error
       this.#session.fail(error, 'writing')
-      this.#session.makeRoom(entries.length)
-      result = write()
+      this.#session.makeRoom(rows)
+      return write()
     }
-    this.#alerts = []
-    return result
   }
 }

@@ -165,6 +165,69 @@ t.test('a step that holds several minutes weighs them by their rows', async (t) 
   t.same(points, [{ at: start, assessment: { health: 55 }, signals: { a: 3, b: 4 } }])
 })
 
+t.test('rows that come first get their assessments later, and keep the values that were sent', async (t) => {
+  const file = join(folder(t), 'p.db')
+  const open = () => openStore({ file, ballastBytes: 0, clock: () => T0 + DAY })
+  let store = open()
+  const row = (seconds: number, values: Record<string, number>, target = 'web') => ({
+    target,
+    at: T0 + seconds * 1000,
+    values,
+    resources: [],
+  })
+  t.same(store.history.ingest([row(10, { a: 1 }), row(20, { a: 3, b: 1 }), row(5, { a: 2 }), row(10, { a: 99 })]), [
+    'stored',
+    'stored',
+    'late',
+    'duplicate',
+  ])
+  t.same(store.history.ingest([row(-1, { a: 1 }), row(0, { a: 4 })]), ['expired', 'late'])
+  t.same(store.history.assessments('web', T0, T0 + DAY), [])
+  store.close()
+  store = open()
+  t.same(store.history.ingest([row(5, { a: 1 }), row(15, { a: 5 })]), ['duplicate', 'late'], 'also after a restart')
+
+  const assessed = entry(T0 + 20_000, { a: 2 }, { health: 40 }, 'web')
+  t.match(store.history.write([assessed]), { written: 1, duplicates: 0, late: 0 })
+  t.match(store.history.write([assessed]), { written: 0, duplicates: 1 }, 'once')
+  t.match(store.history.write([entry(T0 + 70_000, { a: 7 }, { health: 80 }, 'web')]), { written: 1 })
+  t.match(store.history.write([entry(T0 + 10_000, { a: 2 }, { health: 60 }, 'web')]), { written: 1, late: 0 })
+  t.strictSame(
+    store.history.rows('web', T0, T0 + DAY).map((r) => [(r.at - T0) / 1000, r.values]),
+    [
+      [0, { a: 4 }],
+      [5, { a: 2 }],
+      [10, { a: 1 }],
+      [15, { a: 5 }],
+      [20, { a: 3, b: 1 }],
+      [70, { a: 7 }],
+    ],
+  )
+  t.same(
+    store.history.assessments('web', T0, T0 + DAY).map((a) => [(a.at - T0) / 1000, a.health]),
+    [
+      [10, 60],
+      [20, 40],
+      [70, 80],
+    ],
+  )
+  const fields = { assessment: ['health' as const, 'health_min' as const], signals: ['a', 'b'] }
+  t.same((await store.history.range('web', T0, T0 + 119_999, 60_000, fields)).points, [
+    { at: T0, assessment: { health: 50, health_min: 40 }, signals: { a: 3, b: 1 } },
+    { at: T0 + 60_000, assessment: { health: 80, health_min: 80 }, signals: { a: 7 } },
+  ])
+  store.close()
+})
+
+t.test('rows that cannot be stored are not stored in part', async (t) => {
+  const { store } = memory()
+  const row = { target: 'web', at: T0, values: { a: 1 }, resources: [] }
+  t.throws(() => store.history.ingest([row, { ...row, at: 0.5, target: 'db' }, { ...row, at: Number.NaN }]))
+  t.same(store.history.rows('web', 0, T0 * 2), [])
+  t.equal(store.stats().errors.failed, 1)
+  t.same(store.history.ingest([row]), ['stored'], 'and the next batch is')
+})
+
 t.test('short steps are answered by raw rows, with gaps as gaps', async (t) => {
   const { store, time } = memory()
   store.history.write([0, 1, 2, 5, 6].map((i) => entry(T0 + i * 10_000, { a: i }, { health: 90 + i })))

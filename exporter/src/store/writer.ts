@@ -1,4 +1,7 @@
-/** One transaction for a batch of rows and their assessments, with the minute aggregates. */
+/**
+ * One transaction for a batch of rows and their assessments, with the minute aggregates. Rows that others send come first
+ * without an assessment, which joins the row of its target and time later.
+ */
 import type { Assessment, Row } from '../types.ts'
 import { Minute, minuteOf } from './minute.ts'
 import type { Tables } from './tables/index.ts'
@@ -11,8 +14,14 @@ export interface HistoryEntry {
   readonly assessment: Assessment
 }
 
+/**
+ * What became of a row that came without an assessment: stored; stored although a newer one of its target was there
+ * before; there already; older than the raw history reaches, and not stored.
+ */
+export type Fate = 'stored' | 'late' | 'duplicate' | 'expired'
+
 export interface Written {
-  /** Rows that are durable now. */
+  /** Rows that are durable now, with their assessments. */
   written: number
   /** Rows of a target and time that the history has already; ignored. */
   duplicates: number
@@ -67,20 +76,45 @@ export class Writer {
         const target = this.#target(row.target, now)
         const set = this.#encode(target, row)
         const resources = row.resources.length > 0 ? JSON.stringify(row.resources) : null
-        const id = this.#tables.readings.insert(target.id, row.at, set.id, target.valueBytes, resources)
-        if (id === null) result.duplicates++
-        else {
-          this.#assess(target, id, assessment)
-          this.#aggregate(target, set, row.at, assessment)
-          touched.add(target)
-          result.written++
+        const inserted = this.#tables.readings.insert(target.id, row.at, set.id, target.valueBytes, resources)
+        const id = inserted ?? this.#tables.readings.unassessed(target.id, row.at)
+        if (id === null) {
+          result.duplicates++
+          continue
+        }
+        this.#assess(target, id, assessment)
+        if (inserted !== null) {
+          this.#addReading(target, set, row.at)
           if (row.at < target.newest) result.late++
           else target.newest = row.at
         }
+        this.#minuteOf(target, row.at, set).addAssessment(assessment)
+        touched.add(target)
+        result.written++
       }
     }
     for (const target of touched) this.#putMinute(target)
     return result
+  }
+
+  /** Call within a transaction. Rows without assessments; their fates in the same order. */
+  ingest(rows: readonly Row[], now: number, horizon: number): Fate[] {
+    const touched = new Set<Known>()
+    const fates = rows.map((row): Fate => {
+      if (row.at < horizon) return 'expired'
+      const target = this.#target(row.target, now)
+      const set = this.#encode(target, row)
+      const resources = row.resources.length > 0 ? JSON.stringify(row.resources) : null
+      const id = this.#tables.readings.insert(target.id, row.at, set.id, target.valueBytes, resources)
+      if (id === null) return 'duplicate'
+      this.#addReading(target, set, row.at)
+      touched.add(target)
+      if (row.at < target.newest) return 'late'
+      target.newest = row.at
+      return 'stored'
+    })
+    for (const target of touched) this.#putMinute(target)
+    return fates
   }
 
   #target(name: string, now: number): Known {
@@ -139,18 +173,23 @@ export class Writer {
     this.#tables.assessments.insert(id, assessment, set.id, this.#shapBytes)
   }
 
-  #aggregate(target: Known, set: SignalSet, at: number, assessment: Assessment): void {
+  /** The minute that holds `at`; `set` is that of a minute without rows. */
+  #minuteOf(target: Known, at: number, set: SignalSet): Minute {
     const start = minuteOf(at)
-    let { minute } = target
-    if (minute?.at !== start) {
-      this.#putMinute(target)
-      const stored = this.#tables.readingsMinute.get(target.id, start)
-      const storedSet = stored ? this.#tables.signalSets.get(stored.set) : set
-      minute = new Minute(start, storedSet, stored, stored && this.#tables.assessmentsMinute.get(stored.id))
-      target.minute = minute
-    }
+    if (target.minute?.at === start) return target.minute
+    this.#putMinute(target)
+    const stored = this.#tables.readingsMinute.get(target.id, start)
+    const storedSet = stored ? this.#tables.signalSets.get(stored.set) : set
+    const minute = new Minute(start, storedSet, stored, stored && this.#tables.assessmentsMinute.get(stored.id))
+    target.minute = minute
+    return minute
+  }
+
+  /** The row that was encoded last. */
+  #addReading(target: Known, set: SignalSet, at: number): void {
+    const minute = this.#minuteOf(target, at, set)
     if (minute.set === set) {
-      minute.add(target.values, assessment)
+      minute.addReading(target.values)
       return
     }
     const both = this.#tables.signalSets.of([...minute.set.names, ...set.names])
@@ -159,7 +198,7 @@ export class Writer {
     set.names.forEach((name, i) => {
       values[both.index.get(name) ?? -1] = target.values[i] ?? Number.NaN
     })
-    minute.add(values, assessment)
+    minute.addReading(values)
   }
 
   #putMinute({ id, minute }: Known): void {

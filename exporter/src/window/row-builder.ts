@@ -26,11 +26,12 @@ export class RowBuilder {
   }
 
   /** The row of the interval that ends now; null when no sample came. The next interval starts empty. */
-  take(at: number, monotonic: number): Row | null {
+  take(at: number, monotonic?: number): Row | null {
     if (this.#samples === 0) return null
     const values: Record<string, number> = {}
     for (const [signal, { sum, count }] of this.#sums) values[signal] = sum / count
-    const row: Row = { target: this.#target, at, monotonic, values, resources: this.#resources }
+    const instant = monotonic === undefined ? {} : { monotonic }
+    const row: Row = { target: this.#target, at, ...instant, values, resources: this.#resources }
     this.#sums.clear()
     this.#samples = 0
     return row

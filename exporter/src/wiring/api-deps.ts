@@ -10,6 +10,9 @@ import type { LoadedBundle } from '../detect/protocol.ts'
 import type { Logger } from '../log/index.ts'
 import type { MetricsPublisher, SelfMetrics } from '../publish/index.ts'
 import { ASSESSMENT_FIELDS, type AssessmentField, type Store } from '../store/index.ts'
+import type { HostSource } from './host.ts'
+import type { PushedSource } from './pushed.ts'
+import { TableScorer } from './score-table.ts'
 
 export interface Rooms {
   readonly version: string
@@ -21,6 +24,8 @@ export interface Rooms {
   readonly publisher: MetricsPublisher
   readonly self: SelfMetrics
   readonly inventory: InventoryReader
+  readonly host: HostSource
+  readonly pushed: PushedSource
   readonly reload: () => Promise<ReloadResult>
   readonly notReady: () => string | null
   /** Unix ms. */
@@ -35,22 +40,28 @@ export function sensitivityOf(store: Store, target: string, byDefault: number): 
 }
 
 export function apiDeps(rooms: Rooms): ApiDeps {
-  const { config, cycle, keeper, store, publisher, self } = rooms
+  const { config, cycle, keeper, store, publisher, self, host, pushed } = rooms
+  const tables = new TableScorer({
+    scorer: () => keeper.current(),
+    reason: () => keeper.reason,
+    sensitivity: () => config().sensitivity,
+  })
   const tracked = (target: string) => cycle.targets.get(target)
   const own = () => config().target.name
-  const known = (target: string) => cycle.targets.has(target) || target === own()
+  const known = (target: string) => cycle.targets.has(target) || target === own() || pushed.has(target)
   return {
     version: rooms.version,
     log: rooms.log,
     scoreIntervalSeconds: config().score_interval / 1000,
     telemetryPath: config().web.telemetry_path,
     openReads: () => config().web.open_reads,
+    maxBodyBytes: () => config().web.max_body,
 
     metricsText: (format, gzip) => publisher.text(format, gzip),
     observeRequest: (route, method, code, seconds) => self.httpRequest(route, method, code, seconds),
 
     targets: () => {
-      const names = new Set([own(), ...cycle.targets.keys()])
+      const names = new Set([own(), ...cycle.targets.keys(), ...pushed.names()])
       return [...names].sort().map((target) => ({ target, assessment: tracked(target)?.assessment ?? null }))
     },
     target: (target) => (known(target) ? { target, assessment: tracked(target)?.assessment ?? null } : undefined),
@@ -80,6 +91,10 @@ export function apiDeps(rooms: Rooms): ApiDeps {
       store.settings.put(target, SENSITIVITY, sensitivity)
       cycle.setSensitivity(target, sensitivity, budgetOf(sensitivity))
     },
+
+    ingest: (rows) => pushed.ingest(rows),
+    collect: () => host.collect(),
+    score: (table) => tables.score(table),
 
     model: () => modelFacts(keeper, rooms.loadedAt()),
     performance: () => ({ ...publisher.performance(), store: null }),

@@ -1,7 +1,7 @@
 /** This host as a source of rows: the collectors' samples, a row every score interval on a grid of monotonic time. */
 import { collectorsFor, type Outcome, Sampler } from '../collect/index.ts'
 import type { Config } from '../config/index.ts'
-import type { Row } from '../types.ts'
+import type { Row, Sample } from '../types.ts'
 import { RowBuilder } from '../window/row-builder.ts'
 
 /** What the start of the service itself costs is not what the host is usually like. */
@@ -43,6 +43,11 @@ export class HostSource {
     await this.#sampler.stop()
     this.#sampler = next
     if (this.#timer !== null) next.start()
+  }
+
+  /** One tick besides the schedule; null while the collectors do not run. */
+  async collect(): Promise<Sample | null> {
+    return this.#timer === null ? null : await this.#sampler.tick().catch(() => null)
   }
 
   async stop(): Promise<void> {

@@ -2,7 +2,10 @@
  * The provisional failure model: a logistic regression of eight features of the recent past, labelled by hosts whose
  * failures are known because they were simulated.
  */
-import { FAILURE_FEATURES, type Manifest } from '@portent/core'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FAILURE_FEATURES, type Golden, goldenSchema, type Manifest, manifestSchema } from '@portent/core'
+import { readFailureGraph } from '../graph/index.ts'
 import { fitStandardLogistic, probabilityOf, type StandardLogistic } from '../logistic.ts'
 import type { Recording } from './recording.ts'
 import type { ReferenceModel } from './reference.ts'
@@ -69,6 +72,29 @@ export function fitFailureModel(
       held_out_brier_of_base_rate: rounded(mean(held.y.map((y) => (mean(fit.y) - y) ** 2))),
       held_out_average_precision: rounded(averagePrecision(probabilities, held.y)),
     },
+  }
+}
+
+/** The failure model of another bundle, with the vectors that prove it and the interval it reads rows at. */
+export interface FailurePart {
+  readonly entry: NonNullable<Manifest['failure']>
+  readonly model: StandardLogistic
+  readonly golden: Golden['failure']
+  readonly intervalSeconds: number
+}
+
+/** Null where there is no such bundle, or it has no failure model. */
+export function readFailurePart(folder: string): FailurePart | null {
+  if (!existsSync(join(folder, 'manifest.json'))) return null
+  const read = (file: string) => readFileSync(join(folder, file))
+  const manifest = manifestSchema.parse(JSON.parse(read('manifest.json').toString('utf8')))
+  if (manifest.failure === undefined) return null
+  const golden = goldenSchema.parse(JSON.parse(read(manifest.golden.file).toString('utf8')))
+  return {
+    entry: manifest.failure,
+    model: readFailureGraph(read(manifest.failure.file)),
+    golden: golden.failure,
+    intervalSeconds: manifest.interval_seconds,
   }
 }
 

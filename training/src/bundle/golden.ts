@@ -2,7 +2,9 @@
 import { type Golden, type Manifest, type ModelInputs, WINDOW_ROWS } from '@portent/core'
 import { KINDS } from '../features/index.ts'
 import type { Random } from '../random.ts'
+import type { Recording } from './recording.ts'
 import { type ReferenceModel, referenceOutputs } from './reference.ts'
+import { runRecordings } from './run.ts'
 
 export interface GoldenInput {
   readonly about: string
@@ -23,6 +25,16 @@ export function cutOut(about: string, inputs: ModelInputs, i: number): GoldenInp
     center: slice(inputs.center, KINDS * d),
     ewma: new Map([...inputs.ewma].map(([name, x]) => [name, slice(x, d)])),
   }
+}
+
+/** The start of a series, a window half padded, and one long after, of each recording. */
+export function casesOf(recordings: readonly Recording[], manifest: Manifest, model: ReferenceModel): GoldenInput[] {
+  const cases: GoldenInput[] = []
+  const short = recordings.map((r) => ({ ...r, at: r.at.slice(0, 61) }))
+  runRecordings(short, manifest, model, ({ host, t, inputs, i }) => {
+    if (t === 0 || t === 4 || t === 60) cases.push(cutOut(`${recordings[host]?.name}, row ${t}`, inputs, i))
+  })
+  return cases
 }
 
 /** Inputs that no host gave: far off, and nearly all absent. */

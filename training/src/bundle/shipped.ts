@@ -2,17 +2,17 @@
  * Makes the bundle that ships: for any Linux host, from generated hosts and recordings of a real one. Seeded; the same
  * Node gives the same bytes.
  */
-import { HOST_SIGNALS, type Manifest, transformOf, WINDOW_ROWS } from '@portent/core'
-import { DETECTORS, type Fitted, type FittedWinZ } from '../detectors/index.ts'
+import { HOST_SIGNALS, type Manifest, transformOf } from '@portent/core'
+import { DEFAULT_DETECTORS } from '../detectors/index.ts'
 import { Random } from '../random.ts'
 import { type FleetHost, failsWithin, generateFleet } from '../simulate/index.ts'
 import { calibrateDetectors, rawScores, weigh, withDistributions } from './calibrate.ts'
 import { FAILURE_HORIZON_SECONDS, FAILURE_WINDOW_SECONDS, fitFailureModel } from './failure.ts'
-import { cutOut, type GoldenInput, goldenOf, madeUp } from './golden.ts'
+import { casesOf, goldenOf, madeUp } from './golden.ts'
 import { joinSets, PooledScaler, piecesOf } from './pool.ts'
 import { alignColumns, type Recording, recordingOf } from './recording.ts'
 import type { ReferenceModel } from './reference.ts'
-import { runRecordings } from './run.ts'
+import { failureEntry, untunedManifest } from './untuned.ts'
 import type { BundleParts } from './write.ts'
 
 export interface ShippedOptions {
@@ -32,7 +32,6 @@ const MEMORY_SECONDS = 86_400
 /** Hours of rows that the seeds of the rolling distributions stand for: a host of its own is known after a day. */
 const SEED_HOURS = 24
 const PIECES = { pieces: 4, rows: 120 }
-const UNKNOWN = '0'.repeat(64)
 
 export function makeShippedBundle(options: ShippedOptions): BundleParts {
   const { seed, intervalSeconds, hosts, days, recordings, log } = options
@@ -55,45 +54,23 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
   for (const [first] of real) sets.push(...piecesOf(first.values, features, PIECES, random.fork(first.name)))
   const train = joinSets(sets)
 
-  log(`fitting ${DETECTORS.length} detectors on ${train.mask.length / train.signals} rows`)
-  const detectors = DETECTORS.map((detector) => detector.fit(train, random.fork(detector.name)))
+  log(`fitting ${DEFAULT_DETECTORS.length} detectors on ${train.mask.length / train.signals} rows`)
+  const detectors = DEFAULT_DETECTORS.map((detector) => detector.fit(train, random.fork(detector.name)))
   const model: ReferenceModel = { features, detectors, primary: 'win_z' }
-  const untuned: Manifest = {
-    format: 1,
+  const untuned = untunedManifest({
     name: 'shipped-host',
-    version: UNKNOWN.slice(0, 12),
-    interval_seconds: intervalSeconds,
-    window_rows: WINDOW_ROWS,
+    intervalSeconds,
     signals,
-    features: { file: 'features.onnx', sha256: UNKNOWN, mean: [...features.mean], scale: [...features.scale] },
+    features,
+    detectors,
     center: {
       mode: 'follow',
       prior_rows: [...priorRows],
       memory_rows: Math.round(MEMORY_SECONDS / intervalSeconds),
     },
-    detectors: detectors.map(describe),
-    ensemble: { smoothing: 0.3, peak_decay: 0.98, distribution: NO_ALARM, seed_hours: SEED_HOURS },
-    explain: { primary: 'win_z', base: [...baseOf(detectors)], forest: 'isolation_forest' },
-    failure: {
-      file: 'failure.onnx',
-      sha256: UNKNOWN,
-      features: [
-        'anomaly_frequency',
-        'health_slope',
-        'health_mean',
-        'health_min',
-        'cpu_trend',
-        'cpu_mean',
-        'memory_trend',
-        'memory_mean',
-      ],
-      window_rows: Math.round(FAILURE_WINDOW_SECONDS / intervalSeconds),
-      horizon_seconds: FAILURE_HORIZON_SECONDS,
-      provisional: true,
-    },
-    golden: { file: 'golden.json', sha256: UNKNOWN },
-    evidence: {},
-  }
+    seedHours: SEED_HOURS,
+    failure: failureEntry(Math.round(FAILURE_WINDOW_SECONDS / intervalSeconds), FAILURE_HORIZON_SECONDS),
+  })
 
   log(`calibrating on ${hosts.calibrate} other generated hosts and the recordings' second halves`)
   const normal = [...fleet('calibrate', hosts.calibrate)].map(recordingOf).concat(real.map(([, second]) => second))
@@ -135,30 +112,6 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
   return { manifest, model, failure: failure.model, golden: goldenOf(cases, manifest, model, failure.golden) }
 }
 
-/** No score reaches its threshold: nothing is held back from the centres while scores are collected. */
-const NO_ALARM: [number, number][] = [
-  [0, -100],
-  [1, 100],
-]
-
-function describe(fitted: Fitted): Manifest['detectors'][number] {
-  return {
-    name: fitted.name,
-    file: `${fitted.name}.onnx`,
-    sha256: UNKNOWN,
-    inputs: [...fitted.inputs],
-    ...(fitted.ewmaAlpha === undefined ? {} : { ewma_alpha: fitted.ewmaAlpha }),
-    float32: fitted.float32 ?? false,
-    weight: 1,
-    calibration: { median: 0, q95: 1 },
-    distribution: NO_ALARM,
-  }
-}
-
-function baseOf(detectors: readonly Fitted[]): Float64Array {
-  return (detectors.find((x) => x.name === 'win_z') as FittedWinZ).base
-}
-
 /** The first half to fit on, the second to calibrate on. */
 function halves(recording: Recording): [Recording, Recording] {
   const d = recording.signals.length
@@ -170,14 +123,4 @@ function halves(recording: Recording): [Recording, Recording] {
     values: recording.values.slice(from * d, to * d),
   })
   return [part('first', 0, middle), part('second', middle, recording.at.length)]
-}
-
-/** The start of a series, a window half padded, and one long after. */
-function casesOf(recordings: readonly Recording[], manifest: Manifest, model: ReferenceModel): GoldenInput[] {
-  const cases: GoldenInput[] = []
-  const short = recordings.map((r) => ({ ...r, at: r.at.slice(0, 61) }))
-  runRecordings(short, manifest, model, ({ host, t, inputs, i }) => {
-    if (t === 0 || t === 4 || t === 60) cases.push(cutOut(`${recordings[host]?.name}, row ${t}`, inputs, i))
-  })
-  return cases
 }

@@ -1,6 +1,6 @@
 /**
  * Numbers in fixtures/oracle were computed with scikit-learn 1.9.1 and NumPy: linear_scorers.json (NumPy),
- * isolation_forest.json and logistic_regression.json (scikit-learn).
+ * isolation_forest.json, local_outlier_factor.json and logistic_regression.json (scikit-learn).
  */
 import { readFileSync } from 'node:fs'
 import type { Transform } from '@portent/core'
@@ -16,10 +16,13 @@ import { Random } from '../random.ts'
 import {
   autoregression,
   type Batch,
+  DEFAULT_DETECTORS,
   DETECTORS,
   type Fitted,
   FittedIsolationForest,
+  FittedLocalOutlierFactor,
   isolationForest,
+  localOutlierFactor,
   pcaWin,
   scoreSet,
   winZ,
@@ -150,6 +153,54 @@ t.test("scikit-learn's trees written as ONNX give scikit-learn's scores", async 
     const { score } = await runGraph(fitted.toOnnx(), { features: [features, [50, 6]] }, level)
     t.ok(disagreement(score as Float64Array, expected) < 1e-6)
   }
+})
+
+t.test("the local outlier factor is scikit-learn's, and so is its ONNX file", async (t) => {
+  const oracle: { k: number; train: number[][]; rows: number[][]; score_samples: number[] } =
+    fixture('local_outlier_factor')
+  const fitted = new FittedLocalOutlierFactor(Float64Array.from(oracle.train.flat()), 6, oracle.k, 100)
+  const features = Float64Array.from(oracle.rows.flat())
+  const none = new Float64Array(0)
+  const expected = oracle.score_samples.map((x) => -x)
+  const n = expected.length
+  t.ok(disagreement(fitted.score({ n, signals: 1, features, rows: none, mask: none, ewma: none }), expected) < 1e-6)
+  for (const level of ['basic', 'all'] as const) {
+    const { score } = await runGraph(fitted.toOnnx(), { features: [features, [n, 6]] }, level)
+    t.ok(disagreement(score as Float64Array, expected) < 1e-6)
+  }
+  t.ok(operatorsOf(fitted.toOnnx()).length <= 13)
+})
+
+t.test('repeated rows do not make the local outlier factor infinite', async (t) => {
+  const { train } = hosts('repeated', 3, 200)
+  const width = KINDS * 3
+  const repeated = { ...train, features: train.features.map((_, i) => train.features[i % (5 * width)] as number) }
+  const few = localOutlierFactor().fit(repeated, new Random(1))
+  t.equal(few.rows.length, 5 * width)
+  t.equal(few.neighbours, 4)
+  const still = localOutlierFactor().fit({ ...train, features: train.features.map(() => 0) }, new Random(1))
+  t.equal(still.rows.length, width)
+  const none = new Float64Array(0)
+  const at = (x: number) => ({
+    n: 1,
+    signals: 3,
+    features: new Float64Array(width).fill(x),
+    rows: none,
+    mask: none,
+    ewma: none,
+  })
+  t.ok(Math.abs((still.score(at(0))[0] as number) - 1) < 1e-9)
+  t.ok(Math.abs((still.score(at(1))[0] as number) - 100) < 1e-9)
+  for (const fitted of [few, still]) {
+    const { score } = await runGraph(fitted.toOnnx(), { features: [at(1).features, [1, width]] })
+    t.ok(disagreement(score as Float64Array, fitted.score(at(1))) < 1e-6)
+  }
+})
+
+t.test('what costs most is fitted only when it is asked for', async (t) => {
+  const names = (list: readonly { name: string }[]) => list.map(({ name }) => name)
+  t.same(names(DEFAULT_DETECTORS), ['isolation_forest', 'win_z', 'pca_win', 'var'])
+  t.same(names(DETECTORS), [...names(DEFAULT_DETECTORS), 'local_outlier_factor'])
 })
 
 /** A random walk around a level of its own a signal, driven in part by one load; two hosts; signal 3 lacks on the second. */

@@ -2,12 +2,25 @@
 
 import { batchesOf, type TrainingSet } from '../features/training-set.ts'
 import { isolationForest } from './isolation_forest.ts'
+import { localOutlierFactor } from './local_outlier_factor.ts'
 import { pcaWin } from './pca_win.ts'
 import type { Detector, Fitted } from './types.ts'
 import { autoregression } from './var.ts'
 import { winZ } from './win_z.ts'
 
-export const DETECTORS: readonly Detector[] = [isolationForest(), winZ(), pcaWin(), autoregression()]
+export const DETECTORS: readonly Detector[] = [
+  isolationForest(),
+  winZ(),
+  pcaWin(),
+  autoregression(),
+  localOutlierFactor(),
+]
+
+/** Dear to fit and to score for what it adds: only in a bundle that asks for it by name or for all. */
+const ON_REQUEST: ReadonlySet<string> = new Set(['local_outlier_factor'])
+
+/** What a bundle holds unless it is asked for others. */
+export const DEFAULT_DETECTORS: readonly Detector[] = DETECTORS.filter(({ name }) => !ON_REQUEST.has(name))
 
 /** Reference scores of every row of a set, in order [n]. */
 export function scoreSet(fitted: Fitted, set: TrainingSet): Float64Array {
@@ -21,6 +34,7 @@ export function scoreSet(fitted: Fitted, set: TrainingSet): Float64Array {
 }
 
 export * from './isolation_forest.ts'
+export * from './local_outlier_factor.ts'
 export * from './pca_win.ts'
 export * from './types.ts'
 export * from './var.ts'

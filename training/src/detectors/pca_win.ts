@@ -144,18 +144,22 @@ function covarianceOf({ signals: d, features, mask }: TrainingSet, limit: number
   mirror(together, d)
   const centred = new Float64Array(features.length)
   for (let t = 0; t < n; t++) {
-    for (let f = 0; f < width; f++) {
-      if (mask[t * d + (f % d)] !== 1) continue
-      const x = clip(features[t * width + f] as number, limit)
-      centred[t * width + f] = x
-      mean[f] = (mean[f] as number) + x
+    for (let j = 0; j < d; j++) {
+      if (mask[t * d + j] !== 1) continue
+      for (let f = j; f < width; f += d) {
+        const x = clip(features[t * width + f] as number, limit)
+        centred[t * width + f] = x
+        mean[f] = (mean[f] as number) + x
+      }
     }
   }
   for (let f = 0; f < width; f++) mean[f] = (mean[f] as number) / Math.max(1, together[(f % d) * (d + 1)] as number)
   for (let t = 0; t < n; t++) {
-    for (let f = 0; f < width; f++) {
-      const at = t * width + f
-      if (mask[t * d + (f % d)] === 1) centred[at] = (centred[at] as number) - (mean[f] as number)
+    for (let j = 0; j < d; j++) {
+      if (mask[t * d + j] !== 1) continue
+      for (let f = t * width + j, k = j; k < width; f += d, k += d) {
+        centred[f] = (centred[f] as number) - (mean[k] as number)
+      }
     }
   }
   const covariance = new Float64Array(width * width)

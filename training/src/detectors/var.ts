@@ -110,8 +110,9 @@ export function autoregression({
   return {
     name: 'var',
     fit(train) {
-      const coefficients = solve(train, ridge, ewmaAlpha, limit)
-      const scale = residualSpread(train, coefficients, ewmaAlpha, limit).map((std) => Math.max(std, residualFloor))
+      const patterns = productsByPattern(train, ewmaAlpha, limit)
+      const coefficients = solve(patterns, train.signals, ridge)
+      const scale = residualSpread(patterns, coefficients, train.signals).map((std) => Math.max(std, residualFloor))
       return new FittedVar(coefficients, scale, ewmaAlpha, top, limit)
     },
   }
@@ -138,9 +139,23 @@ function residualsOf(
 ): void {
   const newest = (i * WINDOW_ROWS + WINDOW_ROWS - 1) * d
   for (let j = 0; j < d; j++) out[j] = clip(rows[newest + j] as number, limit)
-  for (let k = 0; k < x.length; k++) {
+  // Four predictors at a time: a residual is loaded and stored once for them.
+  let k = 0
+  for (; k + 4 <= x.length; k += 4) {
+    const x0 = x[k] as number
+    const x1 = x[k + 1] as number
+    const x2 = x[k + 2] as number
+    const x3 = x[k + 3] as number
+    const at = k * d
+    for (let j = 0; j < d; j++) {
+      out[j] =
+        (out[j] as number) -
+        (x0 * (coefficients[at + j] as number) + x1 * (coefficients[at + d + j] as number)) -
+        (x2 * (coefficients[at + 2 * d + j] as number) + x3 * (coefficients[at + 3 * d + j] as number))
+    }
+  }
+  for (; k < x.length; k++) {
     const xk = x[k] as number
-    if (xk === 0) continue
     for (let j = 0; j < d; j++) out[j] = (out[j] as number) - xk * (coefficients[k * d + j] as number)
   }
 }
@@ -158,11 +173,9 @@ interface Pattern {
  * A signal is regressed on the rows in which it is present. Rows of one pattern of presence share their sums, so that
  * one pass serves all signals.
  */
-function solve(train: TrainingSet, ridge: number, ewmaAlpha: number, limit: number): Float64Array {
-  const d = train.signals
+function solve(patterns: readonly Pattern[], d: number, ridge: number): Float64Array {
   const p = (LAGS + 1) * d + 1
   const width = p + d
-  const patterns = productsByPattern(train, ewmaAlpha, limit)
   const coefficients = new Float64Array(p * d)
   const groups = new Map<string, number[]>()
   for (let j = 0; j < d; j++) {
@@ -242,32 +255,35 @@ function patternsOf({ signals: d, mask }: TrainingSet): { keys: string[]; freque
   return { keys, frequent: new Set(order.slice(0, MAX_PATTERNS).map(([key]) => key)) }
 }
 
-/** Standard deviation of each signal's residuals over the rows in which it is present [d]. */
-function residualSpread(
-  train: TrainingSet,
-  coefficients: Float64Array,
-  ewmaAlpha: number,
-  limit: number,
-): Float64Array {
-  const d = train.signals
-  const x = new Float64Array((LAGS + 1) * d + 1)
-  const residual = new Float64Array(d)
-  const [count, sum, squares] = [new Float64Array(d), new Float64Array(d), new Float64Array(d)]
-  for (const batch of batchesOf(train, { ewmaAlpha })) {
-    for (let i = 0; i < batch.n; i++) {
-      predictors(batch, i, limit, x)
-      residualsOf(batch, i, limit, x, coefficients, residual)
-      for (let j = 0; j < d; j++) {
-        if (batch.mask[i * d + j] !== 1) continue
-        const r = residual[j] as number
-        count[j] = (count[j] as number) + 1
-        sum[j] = (sum[j] as number) + r
-        squares[j] = (squares[j] as number) + r * r
+/**
+ * Standard deviation of each signal's residuals over the rows in which it is present [d], from the sums of products: with
+ * w = (-b, 1 at the signal), residuals are w'z of z = [predictors, newest row], their squares w'Gw, and their sum is the
+ * product with the constant predictor.
+ */
+function residualSpread(patterns: readonly Pattern[], coefficients: Float64Array, d: number): Float64Array {
+  const p = (LAGS + 1) * d + 1
+  const width = p + d
+  const spread = new Float64Array(d)
+  const w = new Float64Array(width)
+  for (let j = 0; j < d; j++) {
+    for (let i = 0; i < p; i++) w[i] = -(coefficients[i * d + j] as number)
+    w.fill(0, p)
+    w[p + j] = 1
+    let [count, sum, squares] = [0, 0, 0]
+    for (const { present, gram } of patterns) {
+      if (!present[j]) continue
+      count += gram[(p - 1) * width + p - 1] as number
+      for (let a = 0; a < width; a++) {
+        const wa = w[a] as number
+        if (wa === 0) continue
+        sum += wa * (gram[Math.min(a, p - 1) * width + Math.max(a, p - 1)] as number)
+        let line = ((gram[a * width + a] as number) * wa) / 2
+        for (let b = a + 1; b < width; b++) line += (gram[a * width + b] as number) * (w[b] as number)
+        squares += 2 * wa * line
       }
     }
+    const n = Math.max(1, count)
+    spread[j] = Math.sqrt(Math.max(0, squares / n - (sum / n) ** 2))
   }
-  return squares.map((total, j) => {
-    const n = Math.max(1, count[j] as number)
-    return Math.sqrt(Math.max(0, total / n - ((sum[j] as number) / n) ** 2))
-  })
+  return spread
 }

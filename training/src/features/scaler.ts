@@ -38,15 +38,17 @@ export function fitScaler(
   const counts = new Float64Array(d)
   for (const { start, end } of groups) {
     const { sum, count } = sums(features, mask, d, start, end)
-    for (let f = 0; f < width; f++) {
-      const mean = (sum[f] as number) / Math.max(1, count[f % d] as number)
-      total[f] = (total[f] as number) + (sum[f] as number)
-      let own = 0
-      for (let t = start; t < end; t++) {
-        if (mask[t * d + (f % d)] === 1) own += ((features[t * width + f] as number) - mean) ** 2
+    const mean = sum.map((total, f) => total / Math.max(1, count[f % d] as number))
+    for (let t = start; t < end; t++) {
+      for (let j = 0; j < d; j++) {
+        if (mask[t * d + j] !== 1) continue
+        for (let f = j; f < width; f += d) {
+          const off = (features[t * width + f] as number) - (mean[f] as number)
+          squares[f] = (squares[f] as number) + off * off
+        }
       }
-      squares[f] = (squares[f] as number) + own
     }
+    for (let f = 0; f < width; f++) total[f] = (total[f] as number) + (sum[f] as number)
     for (let j = 0; j < d; j++) counts[j] = (counts[j] as number) + (count[j] as number)
   }
   const never = counts.indexOf(0)

@@ -60,6 +60,36 @@ export function seriesOf(values: Float64Array, signals: number, ends?: readonly 
   return { signals, values: out, mask, segments }
 }
 
+/** Rows from <= t < to as a series of their own, cut where they cut a segment; windows start afresh at the cut. */
+export function sliceSeries({ signals: d, values, mask, segments }: Series, from: number, to: number): Series {
+  return {
+    signals: d,
+    values: values.subarray(from * d, to * d),
+    mask: mask.subarray(from * d, to * d),
+    segments: segments
+      .map(({ start, end }) => ({ start: Math.max(start, from) - from, end: Math.min(end, to) - from }))
+      .filter(({ start, end }) => end > start),
+  }
+}
+
+/** One after the other; no window reaches from one into the next. */
+export function joinSeries(list: readonly Series[]): Series {
+  const [first] = list
+  if (first === undefined) throw new RangeError('no series to join')
+  const length = list.reduce((sum, x) => sum + x.values.length, 0)
+  const joined = { values: new Float64Array(length), mask: new Float64Array(length) }
+  const segments: Segment[] = []
+  let at = 0
+  for (const { values, mask, segments: own } of list) {
+    joined.values.set(values, at)
+    joined.mask.set(mask, at)
+    const row = at / first.signals
+    for (const { start, end } of own) segments.push({ start: start + row, end: end + row })
+    at += values.length
+  }
+  return { signals: first.signals, ...joined, segments }
+}
+
 /** The series in feature scale. */
 export function transformSeries(series: Series, transforms: readonly Transform[]): Series {
   const d = series.signals

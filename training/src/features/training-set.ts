@@ -3,7 +3,7 @@ import type { Transform } from '@portent/core'
 import type { Batch } from '../detectors/types.ts'
 import type { FeatureModel } from './model.ts'
 import { fitScaler, type ScalerOptions } from './scaler.ts'
-import { type Series, seriesFeatures, transformSeries, WindowWalk } from './series.ts'
+import { joinSeries, type Series, seriesFeatures, sliceSeries, transformSeries, WindowWalk } from './series.ts'
 import { clip, KINDS, WINDOW_ROWS } from './window.ts'
 
 /** Standardised rows of one or several hosts, in the order of time within each. */
@@ -21,37 +21,82 @@ export interface TrainingSetOptions {
   readonly centred?: boolean
 }
 
+/** A series with the features of its rows, before they are standardised. */
+export interface FeatureRows {
+  /** In feature scale. */
+  readonly series: Series
+  /** [n,6d]; 0 where absent. */
+  readonly features: Float64Array
+}
+
+/** @param series in natural units */
+export function featureRowsOf(series: Series, transforms: readonly Transform[]): FeatureRows {
+  const transformed = transformSeries(series, transforms)
+  return { series: transformed, features: seriesFeatures(transformed) }
+}
+
+/** Rows from <= t < to, of whose windows none may reach before `from`: a segment must start there. */
+export function sliceFeatureRows({ series, features }: FeatureRows, from: number, to: number): FeatureRows {
+  const width = KINDS * series.signals
+  return { series: sliceSeries(series, from, to), features: features.subarray(from * width, to * width) }
+}
+
+/** One after the other. */
+export function joinFeatureRows(list: readonly FeatureRows[]): FeatureRows {
+  const features = new Float64Array(list.reduce((sum, x) => sum + x.features.length, 0))
+  let at = 0
+  for (const part of list) {
+    features.set(part.features, at)
+    at += part.features.length
+  }
+  return { series: joinSeries(list.map((x) => x.series)), features }
+}
+
 export function fitFeatureModel(
   series: Series,
   transforms: readonly Transform[],
   options: ScalerOptions = {},
 ): FeatureModel {
-  return { transforms, ...fitScaler(seriesFeatures(transformSeries(series, transforms)), series, options) }
+  return scaledFeatureModel(featureRowsOf(series, transforms), transforms, options)
+}
+
+/** As {@link fitFeatureModel}, from features that are there already. */
+export function scaledFeatureModel(
+  { series, features }: FeatureRows,
+  transforms: readonly Transform[],
+  options: ScalerOptions = {},
+): FeatureModel {
+  return { transforms, ...fitScaler(features, series, options) }
 }
 
 /** @param series in natural units */
 export function trainingSetOf(
   series: Series,
-  { transforms, mean, scale }: FeatureModel,
+  model: FeatureModel,
   { centred = false }: TrainingSetOptions = {},
 ): TrainingSet {
-  const d = series.signals
+  const set = standardise(featureRowsOf(series, model.transforms), model)
+  if (centred) for (const segment of set.segments) takeMean(set.features, set.values, set.mask, set.signals, segment)
+  return set
+}
+
+/** Standardised rows; what was given stays as it is. */
+export function standardise(rows: FeatureRows, { mean, scale }: FeatureModel): TrainingSet {
+  const { signals: d, mask } = rows.series
   const width = KINDS * d
-  const transformed = transformSeries(series, transforms)
-  const { mask, segments } = transformed
-  const features = seriesFeatures(transformed)
-  const values = transformed.values
-  for (let i = 0; i < features.length; i++) {
-    const f = i % width
-    const present = mask[(i - f) / KINDS + (f % d)] === 1
-    features[i] = present ? ((features[i] as number) - (mean[f] as number)) / (scale[f] as number) : 0
+  const features = new Float64Array(rows.features.length)
+  const values = new Float64Array(rows.series.values.length)
+  for (let t = 0; t * d < mask.length; t++) {
+    const [from, at] = [t * d, t * width]
+    for (let j = 0; j < d; j++) {
+      if (mask[from + j] !== 1) continue
+      values[from + j] = ((rows.series.values[from + j] as number) - (mean[j] as number)) / (scale[j] as number)
+      for (let f = j; f < width; f += d) {
+        features[at + f] = ((rows.features[at + f] as number) - (mean[f] as number)) / (scale[f] as number)
+      }
+    }
   }
-  for (let i = 0; i < values.length; i++) {
-    const j = i % d
-    values[i] = mask[i] === 1 ? ((values[i] as number) - (mean[j] as number)) / (scale[j] as number) : 0
-  }
-  if (centred) for (const segment of segments) takeMean(features, values, mask, d, segment)
-  return { ...transformed, features }
+  return { ...rows.series, values, features }
 }
 
 function takeMean(

@@ -1,5 +1,5 @@
 /** failure.onnx: `history` [N,K] in natural units -> `probability` [N]. */
-import { GraphBuilder } from '@portent/core/onnx'
+import { decodeModel, GraphBuilder, tensorValues } from '@portent/core/onnx'
 import type { StandardLogistic } from '../logistic.ts'
 
 export function failureGraph({ mean, scale, weights, intercept }: StandardLogistic): Uint8Array {
@@ -11,4 +11,17 @@ export function failureGraph({ mean, scale, weights, intercept }: StandardLogist
   const probability = g.node('Squeeze', [g.node('Sigmoid', [logit]), g.int64([1])])
   g.output('probability', 'double', ['N'], probability)
   return g.encode()
+}
+
+/**
+ * The model that such a file holds.
+ * @throws Error when the file is not one of {@link failureGraph}
+ */
+export function readFailureGraph(bytes: Uint8Array): StandardLogistic {
+  const tensors = (decodeModel(bytes).graph?.initializer ?? []).slice(0, 4).map(tensorValues)
+  const [mean, scale, weights, intercept] = tensors
+  if (!mean || !scale || !weights || intercept?.length !== 1 || weights.length !== mean.length) {
+    throw new Error('not the ONNX file of a logistic regression')
+  }
+  return { mean, scale, weights, intercept: intercept[0] as number }
 }

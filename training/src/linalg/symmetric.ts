@@ -7,25 +7,37 @@
 export function addGram(x: Float64Array, p: number, gram: Float64Array): void {
   const n = x.length / p
   let r = 0
-  // Four rows at a time: the sums are loaded and stored once for four products.
+  // Four rows and two lines of the sums at a time: every number that is loaded serves several products.
   for (; r + 4 <= n; r += 4) {
     const r0 = r * p
     const r1 = r0 + p
     const r2 = r1 + p
     const r3 = r2 + p
-    for (let i = 0; i < p; i++) {
+    let i = 0
+    for (; i + 2 <= p; i += 2) {
       const a0 = x[r0 + i] as number
       const a1 = x[r1 + i] as number
       const a2 = x[r2 + i] as number
       const a3 = x[r3 + i] as number
+      const b0 = x[r0 + i + 1] as number
+      const b1 = x[r1 + i + 1] as number
+      const b2 = x[r2 + i + 1] as number
+      const b3 = x[r3 + i + 1] as number
       const at = i * p
-      for (let j = i; j < p; j++) {
-        gram[at + j] =
-          (gram[at + j] as number) +
-          (a0 * (x[r0 + j] as number) + a1 * (x[r1 + j] as number)) +
-          (a2 * (x[r2 + j] as number) + a3 * (x[r3 + j] as number))
+      const below = at + p
+      gram[at + i] = (gram[at + i] as number) + (a0 * a0 + a1 * a1) + (a2 * a2 + a3 * a3)
+      for (let j = i + 1; j < p; j++) {
+        const x0 = x[r0 + j] as number
+        const x1 = x[r1 + j] as number
+        const x2 = x[r2 + j] as number
+        const x3 = x[r3 + j] as number
+        gram[at + j] = (gram[at + j] as number) + (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
+        gram[below + j] = (gram[below + j] as number) + (b0 * x0 + b1 * x1) + (b2 * x2 + b3 * x3)
       }
     }
+    if (i === p) continue
+    const last = p * p - 1
+    for (const row of [r0, r1, r2, r3]) gram[last] = (gram[last] as number) + (x[row + i] as number) ** 2
   }
   for (; r < n; r++) {
     const r0 = r * p

@@ -35,6 +35,7 @@ export const putSettings = defineRoute({
   summary: 'Changes settings of a target',
   description: 'Takes effect with the next row and is kept over restarts.',
   errors: [404, 413, 415],
+  example: { sensitivity: 6 },
   params: targetParams,
   body: z.strictObject({
     sensitivity: z.int().min(1).max(10).describe('1 (few alarms) to 10 (many); 5 is the default'),

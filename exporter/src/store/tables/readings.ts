@@ -28,6 +28,12 @@ export function readingsTable(db: Database) {
   const insert = db.prepare<[number, number, number, Uint8Array, string | null]>(
     'INSERT INTO readings (target_id, at, signal_set_id, "values", resources) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   )
+  const bare = db
+    .prepare<[number, number], number>(
+      `SELECT id FROM readings WHERE target_id = ? AND at = ?
+       AND NOT EXISTS (SELECT 1 FROM assessments WHERE assessments.id = readings.id)`,
+    )
+    .pluck()
   const page = db.prepare<[number, number, number, number], StoredReading>(
     `SELECT at, signal_set_id AS "set", "values", resources FROM readings
      WHERE target_id = ? AND at >= ? AND at <= ? ORDER BY at LIMIT ?`,
@@ -41,6 +47,8 @@ export function readingsTable(db: Database) {
       const { changes, lastInsertRowid } = insert.run(target, at, set, values, resources)
       return changes > 0 ? Number(lastInsertRowid) : null
     },
+    /** The id of the row of that time if it has no assessment yet, else null. */
+    unassessed: (target: number, at: number) => bare.get(target, at) ?? null,
     page: (target: number, from: number, to: number, limit: number) => page.all(target, from, to, limit),
     first: (target: number) => first.get(target) ?? null,
     last: (target: number) => last.get(target) ?? null,

@@ -3,6 +3,7 @@
  * with the same text. Sends its two addresses; answers any message with its CPU seconds.
  */
 import { createServer as createHttpServer } from 'node:http'
+import { Hono } from 'hono'
 import { createApi, createServer } from '../../exporter/dist/api/index.js'
 import { hosts } from './hosts.mjs'
 import { pipeline } from './pipeline.mjs'
@@ -26,6 +27,8 @@ const api = createApi({
 })
 const own = await createServer(api, { host: '127.0.0.1', port: 0 })
 const { body, contentType } = await publisher.text('text', false)
+const bare = new Hono().get('/metrics', () => new Response(body, { headers: { 'Content-Type': contentType } }))
+const framework = await createServer(bare, { host: '127.0.0.1', port: 0 })
 const plain = createHttpServer((_, response) => {
   response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': body.length })
   response.end(body)
@@ -37,6 +40,7 @@ plain.listen(0, '127.0.0.1', () => {
   })
   process.send({
     own: `${own.url}/metrics`,
+    framework: `${framework.url}/metrics`,
     plain: `http://127.0.0.1:${plain.address().port}/metrics`,
     series: body.toString().match(/^[^#\n]/gm).length,
   })

@@ -17,11 +17,13 @@ export const percent = (share) => `${(100 * share).toFixed(2)} %`
 
 /**
  * @param {string} what
- * @param {{ measured: string, value: number, goal: number, format?: (x: number) => string }} of
+ * @param {{ measured: string, value: number, goal?: number, format?: (x: number) => string }} of
  * @returns {Row}
  */
 export function row(what, { measured, value, goal, format = times }) {
-  return { what, measured, value, shown: format(value), goal: `<= ${format(goal)}`, met: value <= goal }
+  const shown = format(value)
+  if (goal === undefined) return { what, measured, value, shown, goal: '', met: null }
+  return { what, measured, value, shown, goal: `<= ${format(goal)}`, met: value <= goal }
 }
 
 /**

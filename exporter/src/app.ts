@@ -113,15 +113,16 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
     const started = performance.now()
     await cycle.run(rows)
     cycles++
-    publisher.setStore(storeFacts(store))
+    publisher.setStore(storeFacts(store, config.store.ballast))
     publisher.cycleEnded(Date.now(), (performance.now() - started) / 1000)
     await publisher.render()
   }
 
+  const simulatedNames = new Set(simulatedTargets(config.simulate.hosts))
   const pushed: PushedSource = new PushedSource({
     intervalMs: config.score_interval,
     store,
-    isOwn: (target) => target === config.target.name || cycle.targets.has(target),
+    isOwn: (target) => target === config.target.name || simulatedNames.has(target) || cycle.targets.has(target),
     mostTargets: () => config.limits.targets - 1 - config.simulate.hosts,
     onDropped: (rows) => self.rowDropped('late', rows),
     onAsleep: (target) => {
@@ -214,7 +215,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   return {
     async start() {
       store.targets.ensure(config.target.name, 'host')
-      for (const target of simulatedTargets(config.simulate.hosts)) store.targets.ensure(target, 'host')
+      for (const target of simulatedNames) store.targets.ensure(target, 'host')
       pushed.restore()
       // A bundle that is refused is told by the keeper; rules score.
       await keeper.load(config.bundle.path).catch(() => undefined)
@@ -295,10 +296,11 @@ function retentionOf({ store }: Config): { rawHours: number; minuteDays: number 
   return { rawHours: store.raw_retention / 3_600_000, minuteDays: store.minute_retention / 86_400_000 }
 }
 
-function storeFacts(store: Store) {
+function storeFacts(store: Store, ballast: number) {
   const stats = store.stats()
   return {
     sizeBytes: stats.bytes + stats.walBytes,
+    ballastBytes: stats.ballast === 'present' ? ballast : 0,
     writeErrors: Object.values(stats.errors).reduce((sum, n) => sum + n, 0),
     rowsDropped: stats.lostRows,
     corruptFiles: stats.corruptFilesPutAside,

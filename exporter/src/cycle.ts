@@ -2,7 +2,14 @@
  * The pipeline: rows of all targets due -> windows -> scores -> assessments -> publishers. One run at a time; a step that
  * fails costs that step, never the cycle.
  */
-import { emptyInputs, type Manifest, type ModelOutputs, type RowOutcome, TargetState } from '@portent/core'
+import {
+  emptyInputs,
+  type Manifest,
+  type ModelOutputs,
+  type RowOutcome,
+  TargetState,
+  type TreeExplanation,
+} from '@portent/core'
 import { Escalation } from './assess/alerts.ts'
 import { assess } from './assess/assess.ts'
 import type { Trust } from './assess/trust.ts'
@@ -15,6 +22,8 @@ import type { AlertEvent, Assessment, Row } from './types.ts'
 const SLICE_MS = 4
 /** Rows in one message to the scorer and back: 1.4 MB there, 1 MB back. */
 const BATCH = 250
+/** Forests explained in a cycle at most. */
+const FORESTS = 20
 const KINDS = 6
 
 /** What the service keeps for one target between rows. */
@@ -32,6 +41,8 @@ export interface Tracked {
   shap: PrimaryShap | null
   /** Centred standardised features of the last row [F], a part of its batch; null where rules alone spoke. */
   features: Float64Array | null
+  /** TreeSHAP of the last row, computed where risk is not green. */
+  forest: TreeExplanation | null
 }
 
 export type Step = 'window' | 'score' | 'explain' | 'assess' | 'alert' | 'store' | 'publish'
@@ -104,6 +115,7 @@ export class Cycle {
     await this.#score(due, scorer)
     const failures = await this.#failures(due, scorer)
     const published = await this.#assess(due, failures)
+    await this.#explainForests(due, scorer)
     for (const publish of this.#deps.publishers) {
       await this.#try('publish', () => publish(published))
     }
@@ -162,6 +174,7 @@ export class Cycle {
       trust: null,
       shap: null,
       features: null,
+      forest: null,
     }
     this.targets.set(name, tracked)
     return tracked
@@ -243,6 +256,18 @@ export class Cycle {
     const width = KINDS * manifest.signals.length
     tracked.features = outputs.features.subarray(i * width, (i + 1) * width)
     tracked.shap = primaryShap(manifest, outputs.contributions, i, (j) => state.isPresent(j))
+  }
+
+  /** The second explanation costs a hundred times the first: only for targets that somebody will look at. */
+  async #explainForests(due: readonly Due[], scorer: Scorer | null): Promise<void> {
+    let left = FORESTS
+    for (const { tracked } of due) {
+      tracked.forest = null
+      const { features, assessment } = tracked
+      if (scorer === null || features === null || assessment === null || assessment.risk === 'green' || left-- <= 0)
+        continue
+      tracked.forest = await this.#try('explain', () => scorer.explainForest(features))
+    }
   }
 
   #alert(tracked: Tracked, assessment: Assessment): void {

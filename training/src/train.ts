@@ -34,7 +34,8 @@ export interface TrainOptions {
 export interface Trained {
   readonly parts: BundleParts
   readonly heldOut: HeldOut
-  readonly validation: Validation
+  /** Null where blocks are too short to disturb. */
+  readonly validation: Validation | null
   readonly rows: number
   /** Holes in time. */
   readonly gaps: number
@@ -91,8 +92,11 @@ export function train(input: TrainingInput, options: TrainOptions): Trained {
     },
     (fold) => disturbances.push(...disturb(fold, random.fork(`disturb block ${fold.block}`))),
   )
-  const validation = validate(disturbances, bundle.heldOut.raw, bundle.manifest)
-  const manifest: Manifest = { ...bundle.manifest, evidence: { ...bundle.manifest.evidence, validation } }
+  const validation = disturbances.length > 0 ? validate(disturbances, bundle.heldOut.raw, bundle.manifest) : null
+  const manifest: Manifest = {
+    ...bundle.manifest,
+    evidence: { ...bundle.manifest.evidence, ...(validation ? { validation } : {}) },
+  }
   const { model, failure: failureModel, golden, heldOut } = bundle
   return { parts: { manifest, model, failure: failureModel, golden }, heldOut, validation, rows, gaps, notes }
 }
@@ -128,7 +132,7 @@ function keptSignals({ recording }: TrainingInput, notes: string[]): string[] {
   const kept = signals.filter((name, j) => {
     const blocks = new Set<number>()
     for (let t = 0; t < rows; t++) {
-      if (Number.isFinite(values[t * d + j])) blocks.add(Math.floor((t * BLOCKS) / rows))
+      if (Number.isFinite(values[t * d + j])) blocks.add(Math.floor(((t + 1) * BLOCKS - 1) / rows))
     }
     if (blocks.size >= 2) return true
     const where = blocks.size === 0 ? 'has no value' : 'has values in one quarter of the rows only'
@@ -151,8 +155,8 @@ const BEYOND_RATIOS = 100
 /**
  * A host's signal by its name; any other has no unit. Ratios and percentages, and what may be negative, stay as they are.
  * What is never negative and goes far beyond them is a rate or a count: those vary by factors, so they enter by log1p, or
- * a single burst would set the spread of the whole column. Small columns are not stretched: on the ten servers that the
- * weights were chosen on, a column that hardly moves in training says little, and the floor of the spread keeps it quiet.
+ * a single burst would set the spread of the whole column. Small columns are not stretched: the floor of the spread is
+ * meant for ratios, and a column that stays far below it in its own unit is seen only when it leaves that range.
  */
 export function signalOf(name: string, present: Float64Array): Manifest['signals'][number] {
   const host = HOST_SIGNALS.find((x) => x.name === name)

@@ -14,16 +14,29 @@ export interface Env {
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 /** Headers of every answer: nothing here is a document that loads anything, except where a route says otherwise. */
-const SECURITY: readonly (readonly [string, string])[] = [
-  ['X-Content-Type-Options', 'nosniff'],
-  ['X-Frame-Options', 'DENY'],
-  ['Referrer-Policy', 'no-referrer'],
-  ['Cross-Origin-Resource-Policy', 'same-origin'],
-  ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
-  ['Cache-Control', 'no-store'],
-]
+const SECURITY: Readonly<Record<string, string>> = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cache-Control': 'no-store',
+}
 
-export function observe(deps: ApiDeps): MiddlewareHandler<Env> {
+function secure(c: Context<Env>): void {
+  c.header('X-Request-Id', c.get('requestId'))
+  for (const [name, value] of Object.entries(SECURITY)) c.header(name, value)
+}
+
+/** An answer whose headers are one plain record: the server writes them as they are, without building Headers first. */
+export function direct(c: Context<Env>, body: string | Buffer, headers: Readonly<Record<string, string>>): Response {
+  return new Response(body as string | Uint8Array<ArrayBuffer>, {
+    headers: { ...SECURITY, 'X-Request-Id': c.get('requestId'), ...headers },
+  })
+}
+
+/** @param directPaths whose handlers answer by {@link direct} */
+export function observe(deps: ApiDeps, directPaths: readonly string[] = []): MiddlewareHandler<Env> {
   const monotonic = deps.monotonic ?? (() => performance.now())
   return async (c, next) => {
     const start = monotonic()
@@ -31,8 +44,7 @@ export function observe(deps: ApiDeps): MiddlewareHandler<Env> {
     const requestId = given !== undefined && SANE_ID.test(given) ? given : randomUUID()
     c.set('requestId', requestId)
     c.set('route', 'unmatched')
-    c.header('X-Request-Id', requestId)
-    for (const [name, value] of SECURITY) c.header(name, value)
+    if (!directPaths.includes(c.req.path)) secure(c)
     await next()
     const seconds = (monotonic() - start) / 1000
     const { status } = c.res
@@ -83,6 +95,7 @@ export function refuseOtherMethods(app: Hono<Env>, path: string, methods: readon
 
 export function answerErrors(app: Hono<Env>, deps: ApiDeps): void {
   const answer = (c: Context<Env>, error: ApiError) => {
+    secure(c)
     for (const [name, value] of Object.entries(error.headers)) c.header(name, value)
     return c.json(errorBody(error), error.status)
   }

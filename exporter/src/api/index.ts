@@ -4,7 +4,7 @@ import { bind } from './binder.ts'
 import type { ApiDeps } from './deps.ts'
 import { bindDocs } from './docs.ts'
 import { answerErrors, type Env, observe } from './http.ts'
-import { bindOperations } from './operations.ts'
+import { bindOperations, directPaths } from './operations.ts'
 import type { Route } from './route.ts'
 import { alerts } from './routes/alerts.ts'
 import { collect } from './routes/collect.ts'
@@ -41,7 +41,7 @@ export const ROUTES: readonly Route[] = [
 
 export function createApi(deps: ApiDeps): Hono<Env> {
   const app = new Hono<Env>()
-  app.use(observe(deps))
+  app.use(observe(deps, directPaths(deps)))
   bindOperations(app, deps)
   const all: Route[] = [list(ROUTES), ...ROUTES]
   bind(app, [...all, openapi(all)], deps)

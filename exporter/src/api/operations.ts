@@ -2,12 +2,15 @@
 import type { Context, Hono } from 'hono'
 import type { ApiDeps } from './deps.ts'
 import { ApiError } from './errors.ts'
-import { type Env, guard, refuseOtherMethods } from './http.ts'
+import { direct, type Env, guard, refuseOtherMethods } from './http.ts'
 import { readQuery } from './input.ts'
 import { landingPage } from './landing.ts'
 import { negotiate } from './negotiate.ts'
 
 const PLAIN = 'text/plain; charset=utf-8'
+
+/** Asked often, by machines. */
+export const directPaths = (deps: ApiDeps): string[] => [deps.telemetryPath ?? '/metrics', '/-/healthy', '/-/ready']
 
 export function bindOperations(app: Hono<Env>, deps: ApiDeps): void {
   const telemetryPath = deps.telemetryPath ?? '/metrics'
@@ -16,11 +19,12 @@ export function bindOperations(app: Hono<Env>, deps: ApiDeps): void {
   app.get(telemetryPath, guard(deps, telemetryPath, 'read'), async (c) => {
     const { format, version, gzip } = negotiate(c.req.header('accept'), c.req.header('accept-encoding'))
     const { body, contentType, encoding } = await deps.metricsText(format, gzip)
-    c.header('Vary', 'Accept, Accept-Encoding')
-    c.header('Content-Type', format === 'openmetrics' ? contentType.replace('1.0.0', version) : contentType)
-    c.header('Content-Length', String(body.length))
-    if (encoding !== null) c.header('Content-Encoding', encoding)
-    return c.body(body as Uint8Array<ArrayBuffer>)
+    return direct(c, body, {
+      Vary: 'Accept, Accept-Encoding',
+      'Content-Type': format === 'openmetrics' ? contentType.replace('1.0.0', version) : contentType,
+      'Content-Length': String(body.length),
+      ...(encoding !== null && { 'Content-Encoding': encoding }),
+    })
   })
   refuseOtherMethods(app, telemetryPath, ['GET'])
 
@@ -55,6 +59,5 @@ export function bindOperations(app: Hono<Env>, deps: ApiDeps): void {
 }
 
 function plain(c: Context<Env>, text: string) {
-  c.header('Content-Type', PLAIN)
-  return c.body(text)
+  return direct(c, text, { 'Content-Type': PLAIN })
 }

@@ -121,7 +121,7 @@ async function explainForest({ cycle, keeper }: Rooms, target: string): Promise<
   const tracked = cycle.targets.get(target)
   const scorer = keeper.current()
   if (!tracked?.features || !scorer || tracked.manifest !== scorer.bundle.manifest) return null
-  const explained = await scorer.explainForest(tracked.features)
+  const explained = tracked.forest ?? (await scorer.explainForest(tracked.features))
   if (explained === null) return null
   const { signals } = scorer.bundle.manifest
   const values: Record<string, number> = {}

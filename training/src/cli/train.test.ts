@@ -37,11 +37,11 @@ function csv(rows: number): string {
 }
 
 t.test('a bundle is made from a file, with a table and a report, and byte for byte again', async (t) => {
-  const folder = t.testdir({ 'rows.csv': csv(300) })
+  const folder = t.testdir({ 'rows.csv': csv(480) })
   const [file, one, two] = ['rows.csv', 'one', 'two'].map((name) => join(folder, name)) as [string, string, string]
   const { code, out, err } = await call('--data', file, '--out', one, '--name', 'web')
   t.equal(code, 0)
-  t.match(out, /^2 signals, 300 rows of 60 s \(0.2 days\), 0 gaps\ndetector +weight +median +q95 +step found/)
+  t.match(out, /^2 signals, 480 rows of 60 s \(0.3 days\), 0 gaps\ndetector +weight +median +q95 +step found/)
   t.match(out, /\nwrote .*one: version [0-9a-f]{12}, 7 files, 0\.\d\d MB, [\d.]+ s\nreport: .*one\/report.html\n$/)
   t.match(err, /^ +\d+\.\d s {2}1\/5 cross-fitting block 1 of 4\n/)
   t.match(err, /note: timestamp was read as seconds, rows are 60 s apart\nnote: less than a day/)

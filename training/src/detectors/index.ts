@@ -16,7 +16,7 @@ export const DETECTORS: readonly Detector[] = [
   localOutlierFactor(),
 ]
 
-/** Dear to fit and to score for what it adds: only in a bundle that asks for it by name or for all. */
+/** The largest file and the dearest calibration, for no sure gain: only where it is asked for by name, or all are. */
 const ON_REQUEST: ReadonlySet<string> = new Set(['local_outlier_factor'])
 
 /** What a bundle holds unless it is asked for others. */

@@ -4,9 +4,9 @@
  *
  * Works where usual rows lie in several groups of different density (day and night, a batch job and rest): what is far
  * for one group is near for another. Does not work where incidents stand in the training rows (then they are neighbours
- * themselves), and in hundreds of features all distances grow alike, so that a few signals that are off hardly show: the
- * weakest detector on server metrics here. Each row is held against every kept training row, which makes it the
- * dearest one too.
+ * themselves), and in hundreds of features all distances grow alike, so that one signal that is off hardly shows. On
+ * server metrics about as good alone as window z, and hardly a gain beside it. The kept rows make the largest file, and
+ * each row is held against every one of them.
  *
  * Kept are `subsample` different training rows, drawn by the seed: repeated rows would have infinite density. A score is
  * near 1 for a usual row and grows without bound, in proportion to the distance.

@@ -23,6 +23,8 @@ export function addGram(x: Float64Array, p: number, gram: Float64Array): void {
       const b1 = x[r1 + i + 1] as number
       const b2 = x[r2 + i + 1] as number
       const b3 = x[r3 + i + 1] as number
+      // Columns that do not vary, or of absent signals.
+      if (a0 === 0 && a1 === 0 && a2 === 0 && a3 === 0 && b0 === 0 && b1 === 0 && b2 === 0 && b3 === 0) continue
       const at = i * p
       const below = at + p
       gram[at + i] = (gram[at + i] as number) + (a0 * a0 + a1 * a1) + (a2 * a2 + a3 * a3)

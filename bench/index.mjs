@@ -12,7 +12,19 @@ import { parseArgs } from 'node:util'
 import { unmet } from './support/row.mjs'
 
 /** Each in a file of its own of the same name, whose default export returns the rows; run in a process of its own. */
-const BENCHES = ['cycle', 'collect', 'scrape', 'framework', 'forest', 'shap', 'fleet', 'render', 'service']
+const BENCHES = [
+  'cycle',
+  'collect',
+  'scrape',
+  'framework',
+  'forest',
+  'shap',
+  'fleet',
+  'render',
+  'train',
+  'api',
+  'service',
+]
 
 const { values: options, positionals } = parseArgs({
   options: { json: { type: 'string' }, only: { type: 'string' } },

@@ -1,10 +1,15 @@
 /**
  * What is usual for each signal of one target: a running mean and spread in feature scale, remembering a day, in which
- * rows of an incident weigh little. Works from the second row on and without a model.
+ * rows of an incident weigh little. A row is taken in three rows late, and weighs what the worst of the rows since does:
+ * a smoothed score is still low in the first row of an incident. Works from the fifth row on and without a model.
  */
 import { applyTransform, invertTransform, type Transform } from '../signals.ts'
 
 const DAY_SECONDS = 86400
+/** Rows that a row waits for those after it. */
+const LAG = 3
+/** Weight of a row at the threshold; it falls with the square of the score. */
+const IN_ALARM = 0.05
 /** Spreads to either side of the mean that count as usual. */
 const WIDTH = 2
 
@@ -28,6 +33,7 @@ export class UsualRanges {
   readonly #memory: number
   readonly #transform: (signal: string) => Transform
   readonly #signals = new Map<string, Running>()
+  readonly #waiting: { readonly values: Readonly<Record<string, number>>; readonly anomaly: number }[] = []
 
   constructor(intervalSeconds: number, transform: (signal: string) => Transform) {
     this.#memory = Math.max(2, Math.round(DAY_SECONDS / intervalSeconds))
@@ -36,7 +42,14 @@ export class UsualRanges {
 
   /** @param anomaly score of this row, 1 = threshold; 0 where none is known */
   step(values: Readonly<Record<string, number>>, anomaly: number): void {
-    const gate = Math.min(1, 1 / Math.max(anomaly, 1e-9)) ** 2
+    this.#waiting.push({ values, anomaly })
+    if (this.#waiting.length <= LAG) return
+    const worst = Math.max(...this.#waiting.map((row) => row.anomaly))
+    this.#take((this.#waiting.shift() as { values: Readonly<Record<string, number>> }).values, worst)
+  }
+
+  #take(values: Readonly<Record<string, number>>, anomaly: number): void {
+    const gate = anomaly < 1 ? 1 : IN_ALARM / anomaly ** 2
     for (const signal in values) {
       const value = values[signal] as number
       if (!Number.isFinite(value)) continue
@@ -60,7 +73,7 @@ export class UsualRanges {
     }
   }
 
-  /** Mean +- 2 spreads, within what was seen; null before the second row. */
+  /** Mean +- 2 spreads, within what was seen; null before the second row was taken in. */
   range(signal: string): UsualRange | null {
     const running = this.#signals.get(signal)
     if (running === undefined || running.weight <= 1) return null

@@ -22,7 +22,7 @@ export interface Trust {
 
 const FIRST_ROWS = 30
 const FULL_SECONDS = 6 * 3600
-/** A padded window, the first half hour of rows, and the rest of six hours. */
+/** A padded window, the first thirty rows, and the rest of six hours. */
 const [START, FILLED, REST] = [0.2, 0.5, 0.3]
 const DRIFTED = 0.6
 

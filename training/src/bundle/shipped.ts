@@ -24,8 +24,13 @@ export interface ShippedOptions {
   readonly days: number
   /** Real hosts at rest: each counts as one more host to fit on and, from its second half on, to calibrate on. */
   readonly recordings: readonly Recording[]
+  /** Real hosts under load, with a column {@link STRESS}: each counts as one more host to weigh on. */
+  readonly stressed?: readonly Recording[]
   readonly log: (message: string) => void
 }
+
+/** Column of a recording: 1 where a load was made. */
+export const STRESS = 'stress'
 
 /** Follow a target's mean over a day. */
 const MEMORY_SECONDS = 86_400
@@ -34,7 +39,7 @@ const SEED_HOURS = 24
 const PIECES = { pieces: 4, rows: 120 }
 
 export function makeShippedBundle(options: ShippedOptions): BundleParts {
-  const { seed, intervalSeconds, hosts, days, recordings, log } = options
+  const { seed, intervalSeconds, hosts, days, recordings, stressed = [], log } = options
   const random = new Random(seed)
   const signals = HOST_SIGNALS.map(({ name, unit }) => ({ name, unit, transform: transformOf(unit) }))
   const transforms = signals.map((s) => s.transform)
@@ -77,11 +82,12 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
   const normalScores = rawScores(normal, untuned, model)
   const calibrated = { ...untuned, detectors: calibrateDetectors(normalScores, untuned) }
 
-  log(`weighing on ${hosts.weigh} generated hosts with faults`)
+  log(`weighing on ${hosts.weigh} generated hosts with faults and ${stressed.length} real ones under load`)
   const faulty = [...fleet('weigh', hosts.weigh, 3)]
+  const loaded = stressed.map((r) => ({ ...r, signals: names, values: alignColumns(r, names) }))
   const { manifest: weighed, evidence } = weigh(
-    rawScores(faulty.map(recordingOf), calibrated, model),
-    faulty.map((h) => h.truth.fault.map((x) => Number(x > 0))),
+    rawScores([...faulty.map(recordingOf), ...loaded], calibrated, model),
+    [...faulty.map((h) => h.truth.fault.map((x) => Number(x > 0))), ...stressed.map(stressOf)],
     calibrated,
   )
   const tuned = withDistributions(normalScores, weighed)
@@ -98,11 +104,12 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
   const manifest: Manifest = {
     ...tuned,
     evidence: {
-      about: 'generated hosts and recordings of one real Linux host at rest; no fault of a real host',
+      about:
+        'generated hosts, and recordings of one real Linux host at rest and under stress-ng; no other fault of a real host',
       seed,
       hosts,
       days,
-      recordings: recordings.map((r) => ({ name: r.name, rows: r.at.length })),
+      recordings: [...recordings, ...stressed].map((r) => ({ name: r.name, rows: r.at.length })),
       training_rows: train.mask.length / train.signals,
       weights: evidence,
       failure: failure.evidence,
@@ -110,6 +117,12 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
   }
   const cases = [...casesOf(normal.slice(0, 3), manifest, model), ...madeUp(manifest, random.fork('golden'))]
   return { manifest, model, failure: failure.model, golden: goldenOf(cases, manifest, model, failure.golden) }
+}
+
+function stressOf({ signals, values, at }: Recording): Uint8Array {
+  const column = signals.indexOf(STRESS)
+  if (column < 0) throw new RangeError(`a recording under load needs a column ${STRESS}`)
+  return Uint8Array.from(at, (_, t) => Number(values[t * signals.length + column] === 1))
 }
 
 /** The first half to fit on, the second to calibrate on. */

@@ -26,6 +26,7 @@ const parts = makeShippedBundle({
   hosts: { fit, calibrate, weigh, failure },
   days: Number(values.days),
   recordings: readRecordings(values.recordings, 'rest'),
+  stressed: readRecordings(values.recordings, 'stress'),
   log,
 })
 const files = bundleFiles(parts)

@@ -30,10 +30,8 @@ async function withService(flags, measure) {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const child = spawn(
-    process.execPath,
+    BIN,
     [
-      '--v8-pool-size=1',
-      BIN,
       'serve',
       '--web.listen-address',
       `127.0.0.1:${port}`,

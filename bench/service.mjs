@@ -26,14 +26,10 @@ export default async function service() {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const arguments_ = ['serve', '--web.listen-address', `127.0.0.1:${port}`, '--store.path', join(folder, 'portent.db')]
-  const child = spawn(
-    process.execPath,
-    ['--v8-pool-size=1', BIN, ...arguments_, '--target.name', 'bench', '--log.level', 'error'],
-    {
-      cwd: folder,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  )
+  const child = spawn(BIN, [...arguments_, '--target.name', 'bench', '--log.level', 'error'], {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   try {
     await ready(url)
     await sleep(SETTLE_MS)

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --v8-pool-size=1
+#!/usr/bin/env -S node --max-semi-space-size=1 --v8-pool-size=1
 import { existsSync } from 'node:fs'
 
 const main = new URL('../dist/main.js', import.meta.url)

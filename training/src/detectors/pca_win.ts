@@ -133,8 +133,28 @@ function project(components: Float64Array, x: Float64Array, residual: Float64Arr
   }
 }
 
+/** Rows of one stretch of time beyond which only every second, third ... counts: windows next to each other share nine rows. */
+const ENOUGH_ROWS = 6144
+
+function thinned({ signals: d, features, mask, segments }: TrainingSet): Pick<TrainingSet, 'features' | 'mask'> {
+  if (segments.every(({ start, end }) => end - start <= ENOUGH_ROWS)) return { features, mask }
+  const kept = segments.flatMap(({ start, end }) => {
+    const stride = Math.ceil((end - start) / ENOUGH_ROWS)
+    return Array.from({ length: Math.ceil((end - start) / stride) }, (_, i) => start + i * stride)
+  })
+  const width = KINDS * d
+  const out = { features: new Float64Array(kept.length * width), mask: new Float64Array(kept.length * d) }
+  kept.forEach((t, i) => {
+    out.features.set(features.subarray(t * width, (t + 1) * width), i * width)
+    out.mask.set(mask.subarray(t * d, (t + 1) * d), i * d)
+  })
+  return out
+}
+
 /** Each entry over the rows in which both signals are present. */
-function covarianceOf({ signals: d, features, mask }: TrainingSet, limit: number) {
+function covarianceOf(set: TrainingSet, limit: number) {
+  const { signals: d } = set
+  const { features, mask } = thinned(set)
   const width = KINDS * d
   const n = mask.length / d
   if (n < 2) throw new RangeError('pca_win needs at least two rows')

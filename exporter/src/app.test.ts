@@ -540,9 +540,16 @@ t.test('a second instance leaves the first alone', async (t) => {
   const { file } = configOf(t)
   const app = await started(t, file)
   await app.scored()
-  const second = run(t, `--config.file=${file}`, `--web.listen-address=${new URL(app.address).host}`)
-  t.equal(await second.gone, 1)
-  t.match(second.lines.at(-1), { level: 'fatal', err: { message: /^cannot listen on .*: the address is in use/ } })
+  const address = `--web.listen-address=${new URL(app.address).host}`
+  const samePort = run(t, `--config.file=${configOf(t).file}`, address)
+  const sameStore = run(t, `--config.file=${file}`)
+  t.equal(await samePort.gone, 1)
+  t.match(samePort.lines.at(-1), { level: 'fatal', err: { message: /^cannot listen on .*: the address is in use/ } })
+  t.equal(await sameStore.gone, 1)
+  t.match(sameStore.lines.at(-1), {
+    level: 'fatal',
+    err: { message: /^store\.path: .*portent\.db is in use by another service/ },
+  })
   const rows = Number(await app.series('portent_cycles_total'))
   await until('rows go on', async () => Number(await app.series('portent_cycles_total')) > rows)
   t.equal(await app.series('portent_store_write_errors_total'), 0)

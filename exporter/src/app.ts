@@ -11,7 +11,7 @@ import { ScorerKeeper } from './detect/keeper.ts'
 import { WorkerScorer } from './detect/scorer.ts'
 import { componentLogger, type Logger } from './log/index.ts'
 import { MetricsPublisher, processReader, SelfMetrics } from './publish/index.ts'
-import { openStore, type Store } from './store/index.ts'
+import { lockStore, openStore, type Store, type StoreLock } from './store/index.ts'
 import type { AlertEvent, Row } from './types.ts'
 import { restoreState, saveState } from './wiring/adaptive-state.ts'
 import { apiDeps, sensitivityOf, shapFeaturesOf } from './wiring/api-deps.ts'
@@ -51,6 +51,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   const intervalSeconds = config.score_interval / 1000
 
   const self = new SelfMetrics()
+  const lock = lockOf(config)
   const store = openStoreOf(config, componentLogger(log, 'store'))
   const modelLog = componentLogger(log, 'model')
   const keeper = new ScorerKeeper({
@@ -231,6 +232,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       } catch (error) {
         await keeper.close()
         store.close()
+        lock.release()
         reader.stop()
         throw error
       }
@@ -265,6 +267,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       await Promise.all([server?.stop(), cycle.idle()])
       saveStates()
       const lost = store.close()
+      lock.release()
       if (lost > 0) log.error({ rows: lost }, 'rows could not be written')
       await keeper.close()
       reader.stop()
@@ -272,8 +275,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   }
 }
 
-function openStoreOf(config: Config, log: Logger): Store {
-  const { store, target } = config
+function lockOf({ store }: Config): StoreLock {
   const folder = dirname(store.path)
   try {
     mkdirSync(folder, { recursive: true })
@@ -281,6 +283,11 @@ function openStoreOf(config: Config, log: Logger): Store {
     const { message } = error as Error
     throw new Error(`store.path: the folder ${folder} cannot be made: ${message}`, { cause: error })
   }
+  return lockStore(store.path)
+}
+
+function openStoreOf(config: Config, log: Logger): Store {
+  const { store, target } = config
   const opened = openStore({
     file: store.path,
     ballastBytes: store.ballast,

@@ -17,7 +17,7 @@ import { FailureHistory } from './failure-history.ts'
 import { healthOf, type Penalty, penaltiesOf, RiskHysteresis, type RiskLevel } from './health.ts'
 import { ExponentialMeans } from './means.ts'
 import { blankNonFinite, type ModelHalves, type ModelInputs, type ModelOutputs } from './tensors.ts'
-import { UsualRanges } from './usual.ts'
+import { type SavedUsual, UsualRanges } from './usual.ts'
 import { RowWindow, WINDOW_ROWS } from './window.ts'
 
 export { emptyInputs, type ModelHalves, type ModelInputs, type ModelOutputs } from './tensors.ts'
@@ -280,6 +280,7 @@ export class TargetState {
   save(): SavedTargetState {
     return {
       rows: this.rows,
+      usual: this.usual.save(),
       center: this.#center?.save() ?? [],
       distribution: this.#distribution?.save() ?? null,
       detectors: this.#detectorDistributions.map((x) => x.save()),
@@ -296,6 +297,7 @@ export class TargetState {
     saved.detectors.forEach((x, k) => {
       this.#detectorDistributions[k]?.restore(x)
     })
+    this.usual.restore(saved.usual ?? [])
     this.rows = saved.rows
     this.#refreshThresholds()
   }
@@ -344,6 +346,7 @@ export class TargetState {
 
 export interface SavedTargetState {
   readonly rows: number
+  readonly usual?: SavedUsual
   readonly center: readonly number[]
   readonly distribution: SavedDistribution | null
   readonly detectors: readonly SavedDistribution[]

@@ -1,11 +1,13 @@
 /**
  * What is usual for each signal of one target: a running mean and spread in feature scale, remembering a day, in which
  * rows of an incident weigh little. A row is taken in three rows late, and weighs what the worst of the rows since does:
- * a smoothed score is still low in the first row of an incident. Works from the fifth row on and without a model.
+ * a smoothed score is still low in the first row of an incident. Works without a model, and says nothing before a dozen rows.
  */
 import { applyTransform, invertTransform, type Transform } from '../signals.ts'
 
 const DAY_SECONDS = 86400
+/** Rows before which a range says nothing, and until which every row counts in full. */
+const KNOWN = 12
 /** Rows that a row waits for those after it. */
 const LAG = 3
 /** Weight of a row at the threshold; it falls with the square of the score. */
@@ -49,7 +51,7 @@ export class UsualRanges {
   }
 
   #take(values: Readonly<Record<string, number>>, anomaly: number): void {
-    const gate = anomaly < 1 ? 1 : IN_ALARM / anomaly ** 2
+    const inAlarm = IN_ALARM / Math.max(1, anomaly) ** 2
     for (const signal in values) {
       const value = values[signal] as number
       if (!Number.isFinite(value)) continue
@@ -61,22 +63,23 @@ export class UsualRanges {
         continue
       }
       const x = applyTransform(running.transform, value)
+      const gate = anomaly < 1 || running.weight < KNOWN ? 1 : inAlarm
       const rate = gate / (running.weight + gate)
       const away = x - running.mean
       running.mean += rate * away
       running.variance = (1 - rate) * (running.variance + rate * away * away)
       running.weight = Math.min(running.weight + gate, this.#memory)
-      if (anomaly < 1) {
+      if (gate === 1) {
         running.least = Math.min(running.least, value)
         running.most = Math.max(running.most, value)
       }
     }
   }
 
-  /** Mean +- 2 spreads, within what was seen; null before the second row was taken in. */
+  /** Mean +- 2 spreads, within what was seen; null before the twelfth row was taken in. */
   range(signal: string): UsualRange | null {
     const running = this.#signals.get(signal)
-    if (running === undefined || running.weight <= 1) return null
+    if (running === undefined || running.weight < KNOWN) return null
     const { transform } = running
     const spread = WIDTH * Math.sqrt(running.variance)
     const within = (x: number) => Math.min(running.most, Math.max(running.least, x))
@@ -87,7 +90,24 @@ export class UsualRanges {
     }
   }
 
+  save(): SavedUsual {
+    return [...this.#signals].map(([signal, { weight, mean, variance, least, most }]) => [
+      signal,
+      [weight, mean, variance, least, most],
+    ])
+  }
+
+  restore(saved: SavedUsual): void {
+    for (const [signal, [weight, mean, variance, least, most]] of saved) {
+      if (![weight, mean, variance, least, most].every(Number.isFinite)) continue
+      this.#signals.set(signal, { transform: this.#transform(signal), weight, mean, variance, least, most })
+    }
+  }
+
   middle(signal: string): number {
     return this.range(signal)?.middle ?? Number.NaN
   }
 }
+
+/** Signal, then weight, mean, variance, least, most. */
+export type SavedUsual = readonly (readonly [string, readonly [number, number, number, number, number]])[]

@@ -112,5 +112,5 @@ t.test('values are written with the units an operator reads', async (t) => {
   for (const [signal, value, words] of table) t.equal(formatValue(signal, value), words)
   const hint = { signal: 'cpu_busy', value: 0.98, direction: 'above', contribution: 3 } as const
   t.equal(hintSentence({ ...hint, usual: { low: 0.02, high: 0.09 } }), 'cpu_busy 98.0 %, usually 2.00 % to 9.00 %')
-  t.equal(hintSentence({ ...hint, usual: null }), 'cpu_busy 98.0 % (above what is usual)')
+  t.equal(hintSentence({ ...hint, usual: null }), 'cpu_busy 98.0 %', 'what is usual is not known yet')
 })

@@ -22,14 +22,19 @@ export function hintsOfShap(shap: Shap, features: Float64Array, { values, usual 
   return names
     .filter((signal) => of(signal) > 0 && of(signal) >= LEAST_SHARE * positive && values[signal] !== undefined)
     .sort((a, b) => of(b) - of(a))
+    .map((signal): Hint => {
+      const value = values[signal] as number
+      const range = rangeOf(usual(signal))
+      const direction = directionOf(features, names.indexOf(signal), names.length, value, range)
+      return { signal, value, usual: range, direction, contribution: of(signal) }
+    })
+    .filter((hint) => hint.direction === 'unsteady' || !isUsual(hint))
     .slice(0, MOST)
-    .map((signal) => ({
-      signal,
-      value: values[signal] as number,
-      usual: rangeOf(usual(signal)),
-      direction: directionOf(features, names.indexOf(signal), names.length),
-      contribution: of(signal),
-    }))
+}
+
+/** Its window is unusual, its newest value is not: no reason that an operator could see. */
+function isUsual({ value, usual }: Hint): boolean {
+  return usual !== null && value >= usual.low && value <= usual.high
 }
 
 export function hintsOfPenalties(penalties: readonly Penalty[], usual: HintInputs['usual']): Hint[] {
@@ -46,7 +51,15 @@ export function hintsOfPenalties(penalties: readonly Penalty[], usual: HintInput
 }
 
 /** Where the level stands most, above or below; `unsteady` where spread, slope, spike or rate say more than the level. */
-function directionOf(features: Float64Array, j: number, d: number): Hint['direction'] {
+function directionOf(
+  features: Float64Array,
+  j: number,
+  d: number,
+  value: number,
+  usual: Hint['usual'],
+): Hint['direction'] {
+  if (usual !== null && value > usual.high) return 'above'
+  if (usual !== null && value < usual.low) return 'below'
   const z = FEATURE_KINDS.map((_, k) => features[k * d + j] as number)
   const level = Math.abs(z[0] as number) > Math.abs(z[1] as number) ? (z[0] as number) : (z[1] as number)
   const moving = Math.max(...z.slice(2).map(Math.abs))

@@ -26,8 +26,8 @@ export function severityOf({ risk, alarm, confidence, trust, symptoms, resources
   if (exhausted) return { severity: 'critical', reason: `${exhausted.resource} has reached its limit` }
   if (risk === 'green') {
     return alarm
-      ? { severity: 'info', reason: 'unusual, but health is good' }
-      : { severity: 'none', reason: 'health is good' }
+      ? { severity: 'info', reason: 'unusual, but risk is green' }
+      : { severity: 'none', reason: 'risk is green' }
   }
   if (confidence === null) {
     return {

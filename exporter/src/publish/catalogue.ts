@@ -39,7 +39,7 @@ export interface MetricSpec {
 
 const STATES = ['active', 'fallback'] as const
 export const WINDOWS = ['window', 'failure', 'drift'] as const
-export const ALERT_SEVERITIES = ['info', 'warning', 'critical'] as const
+export const ALERT_SEVERITIES = ['warning', 'critical'] as const
 export const CYCLE_STEPS = [
   'collect',
   'window',
@@ -95,7 +95,12 @@ export const TARGET_METRICS = [
     'Anomaly score: 0 is usual, 1 is the threshold of alarm, without an upper bound.',
     scores,
   ),
-  gauge('portent_confidence_ratio', T, 'How sure it is that the last row was anomalous.', { ...ratio, ...scores }),
+  gauge(
+    'portent_confidence_ratio',
+    T,
+    "Rank of the last score among the target's own recent ones: a share p of normal rows lies above 1 - p.",
+    { ...ratio, ...scores },
+  ),
   gauge('portent_trust_ratio', T, 'How far to believe the model now: coverage, history, drift and model state.', {
     ...ratio,
     ...assessed,

@@ -22,6 +22,7 @@ import { decode } from './values.ts'
 import type { Fate, HistoryEntry } from './writer.ts'
 
 export { StoreError, type StoreErrorKind } from './errors.ts'
+export { lockStore, type StoreLock } from './lock.ts'
 export {
   ASSESSMENT_FIELDS,
   type AssessmentField,

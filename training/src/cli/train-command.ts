@@ -164,6 +164,9 @@ async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
   await rename(next, file)
 }
 
+/** Share of the disturbances put into held-out rows below which a bundle is of little use. */
+const WEAK = 0.2
+
 function tableOf({ rows, gaps, validation }: Made, manifest: BundleParts['manifest']): string {
   const days = rows === null ? null : (rows * manifest.interval_seconds) / 86_400
   const first =
@@ -181,11 +184,17 @@ function tableOf({ rows, gaps, validation }: Made, manifest: BundleParts['manife
     ...found(name),
   ])
   if (validation) lines.push(['ensemble', '', '', '', ...found('ensemble')])
+  const weak = validation !== null && kinds.every((kind) => (validation.found.ensemble?.[kind] ?? 0) < WEAK)
   const widths = head.map((title, k) => Math.max(title.length, ...lines.map((line) => (line[k] ?? '').length)))
   const row = (cells: readonly string[]) =>
     cells
       .map((cell, k) => (k === 0 ? cell.padEnd(widths[k] ?? 0) : cell.padStart(widths[k] ?? 0)))
       .join('  ')
       .trimEnd()
-  return `${[first, row(head), ...lines.map(row)].join('\n')}\n`
+  const warning = weak
+    ? [
+        'warning: the ensemble finds next to nothing of what validation put into held-out rows: were there incidents in the data?',
+      ]
+    : []
+  return `${[first, row(head), ...lines.map(row), ...warning].join('\n')}\n`
 }

@@ -29,10 +29,9 @@ dd dl { margin-top: .1rem; }
 `
 
 export function bindDocs(app: Hono<Env>, routes: readonly Route[], deps: ApiDeps): void {
-  let made: Page | null = null
   app.get(PATH, guard(deps, PATH, 'read'), (c) => {
     readQuery(new URL(c.req.url).searchParams, undefined)
-    made ??= docsPage(openApiDocument(routes, deps.version), deps.version)
+    const made = docsPage(openApiDocument(routes, deps.version), deps.version)
     c.header('Content-Security-Policy', made.contentSecurityPolicy)
     c.header('Content-Type', 'text/html; charset=utf-8')
     return c.body(made.html)

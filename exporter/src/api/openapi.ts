@@ -118,7 +118,9 @@ function operation(route: Route): Operation {
         content: {
           'application/json': {
             schema: jsonSchema(body, 'input'),
-            ...(route.example !== undefined && { example: route.example }),
+            ...(route.example !== undefined && {
+              example: typeof route.example === 'function' ? route.example() : route.example,
+            }),
           },
         },
       },

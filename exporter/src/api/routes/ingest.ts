@@ -26,17 +26,18 @@ export const ingest = defineRoute({
     'A signal that the bundle does not know is kept and shown, and the rules see it, but no model does.',
   errors: [409, 413, 415, 503],
   largeBody: true,
-  example: {
+  // Rows of a time long past are refused: the example is of now.
+  example: () => ({
     rows: [
-      { target: 'web-1', timestamp: 1767323045, values: { cpu_busy: 0.31, memory_used: 0.62 } },
+      { target: 'web-1', timestamp: Math.floor(Date.now() / 1000) - 10, values: { cpu_busy: 0.31, memory_used: 0.62 } },
       {
         target: 'web-1',
-        timestamp: '2026-01-02T03:04:15Z',
+        timestamp: new Date().toISOString(),
         values: { cpu_busy: 0.35, orders_waiting: 12 },
         resources: [{ resource: 'filesystem:/var', used: 0.71 }],
       },
     ],
-  },
+  }),
   body,
   readBody: (json, now): ReadRows => {
     const result = envelope.safeParse(json)

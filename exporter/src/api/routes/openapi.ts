@@ -1,10 +1,9 @@
 import { z } from 'zod'
-import { type OpenApiDocument, openApiDocument } from '../openapi.ts'
+import { openApiDocument } from '../openapi.ts'
 import { defineRoute, type Route } from '../route.ts'
 
 /** GET /api/v1/openapi.json: the document of the other routes, and of itself. */
 export const openapi = (routes: readonly Route[]): Route => {
-  let document: OpenApiDocument | null = null
   const route: Route = defineRoute({
     method: 'GET',
     path: '/openapi.json',
@@ -16,7 +15,8 @@ export const openapi = (routes: readonly Route[]): Route => {
       .looseObject({ openapi: z.string(), info: z.looseObject({}), paths: z.record(z.string(), z.looseObject({})) })
       .describe('An OpenAPI document'),
     handler: ({ deps }) => {
-      document ??= openApiDocument([...routes, route], deps.version)
+      // Made anew each time: its examples are of now.
+      const document = openApiDocument([...routes, route], deps.version)
       return { ...document, info: { ...document.info }, paths: { ...document.paths } }
     },
   })

@@ -1,7 +1,7 @@
 /** The routes as an OpenAPI 3.1 document: everything in it comes from the routes themselves. */
 import { z } from 'zod'
 import { errorSchema } from './errors.ts'
-import type { Route } from './route.ts'
+import { exampleOf, type Route } from './route.ts'
 
 /** JSON Schema of draft 2020-12, the dialect of OpenAPI 3.1. */
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -118,9 +118,7 @@ function operation(route: Route): Operation {
         content: {
           'application/json': {
             schema: jsonSchema(body, 'input'),
-            ...(route.example !== undefined && {
-              example: typeof route.example === 'function' ? route.example() : route.example,
-            }),
+            ...(route.example !== undefined && { example: exampleOf(route) }),
           },
         },
       },

@@ -23,7 +23,7 @@ interface Described {
   readonly description: string
   /** The statuses it answers besides 200 and those every route has (400, 403, 405, 500). */
   readonly errors: readonly number[]
-  /** A body that the route takes, for its documentation. */
+  /** A body that the route takes, for its documentation; a function where it depends on the time. */
   readonly example?: unknown
   /** Takes a body up to the configured limit instead of the small one. */
   readonly largeBody?: true
@@ -62,4 +62,8 @@ export function defineRoute<
   V = z.output<B>,
 >(spec: RouteSpec<P, Q, B, R, V>): Route {
   return spec as unknown as Route
+}
+
+export function exampleOf({ example }: Pick<Route, 'example'>): unknown {
+  return typeof example === 'function' ? example() : example
 }

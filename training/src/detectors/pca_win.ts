@@ -134,7 +134,7 @@ function project(components: Float64Array, x: Float64Array, residual: Float64Arr
 }
 
 /** Rows of one stretch of time beyond which only every second, third ... counts: windows next to each other share nine rows. */
-const ENOUGH_ROWS = 6144
+const ENOUGH_ROWS = 4608
 
 function thinned({ signals: d, features, mask, segments }: TrainingSet): Pick<TrainingSet, 'features' | 'mask'> {
   if (segments.every(({ start, end }) => end - start <= ENOUGH_ROWS)) return { features, mask }

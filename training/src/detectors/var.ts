@@ -160,6 +160,13 @@ function residualsOf(
   }
 }
 
+/**
+ * Rows of one host beyond which only every second one of its long stretches of time counts: minutes next to each other
+ * say much the same.
+ */
+const ENOUGH_ROWS = 12_288
+const LONG_ROWS = 4608
+
 /** Most patterns of presence that are fitted; rows of rarer ones are left out. */
 const MAX_PATTERNS = 64
 
@@ -216,11 +223,12 @@ function productsByPattern(train: TrainingSet, ewmaAlpha: number, limit: number)
     pattern.held = 0
   }
   const { keys, frequent } = patternsOf(train)
+  const left = leftOut(train)
   let t = 0
   for (const batch of batchesOf(train, { ewmaAlpha, size })) {
     for (let i = 0; i < batch.n; i++) {
-      const key = keys[t++] as string
-      if (!frequent.has(key)) continue
+      const key = keys[t] as string
+      if (left[t++] === 1 || !frequent.has(key)) continue
       let pattern = patterns.get(key)
       if (!pattern) {
         const present = Array.from({ length: d }, (_, j) => batch.mask[i * d + j] === 1)
@@ -237,6 +245,16 @@ function productsByPattern(train: TrainingSet, ewmaAlpha: number, limit: number)
   }
   for (const pattern of patterns.values()) flush(pattern)
   return [...patterns.values()]
+}
+
+/** 1 where a row is left out of the sums [n]. */
+function leftOut({ signals: d, mask, segments }: TrainingSet): Uint8Array {
+  const left = new Uint8Array(mask.length / d)
+  if (left.length <= ENOUGH_ROWS) return left
+  for (const { start, end } of segments) {
+    if (end - start > LONG_ROWS) for (let t = start + 1; t < end; t += 2) left[t] = 1
+  }
+  return left
 }
 
 /** The pattern of presence of each row as text, and the most frequent ones. */

@@ -200,7 +200,7 @@ t.test('repeated rows do not make the local outlier factor infinite', async (t) 
 t.test('what costs most is fitted only when it is asked for', async (t) => {
   const names = (list: readonly { name: string }[]) => list.map(({ name }) => name)
   t.same(names(DEFAULT_DETECTORS), ['isolation_forest', 'win_z', 'pca_win', 'var'])
-  t.same(names(DETECTORS), [...names(DEFAULT_DETECTORS), 'local_outlier_factor'])
+  t.same(names(DETECTORS), [...names(DEFAULT_DETECTORS), 'local_outlier_factor', 'autoencoder', 'convolution'])
 })
 
 /** A random walk around a level of its own a signal, driven in part by one load; two hosts; signal 3 lacks on the second. */
@@ -334,7 +334,7 @@ t.test('a signal absent on one host is regressed on the others as if that host w
 })
 
 t.test('the forest written to a file reads back as the one that was fitted', async (t) => {
-  const fitted = isolationForest({ trees: 20 }).fit(hosts('forest', 5, 300).train, new Random(9))
+  const fitted = isolationForest({ trees: 20, subsample: 256 }).fit(hosts('forest', 5, 300).train, new Random(9))
   const again = decodeForest(fitted.toOnnx())
   t.equal(again.clip, 10)
   t.equal(again.subsample, 256)

@@ -1,6 +1,8 @@
 /** The detectors that training knows. To add one: its file, a line here, and the checks of detectors.test.ts hold for it. */
 
 import { batchesOf, type TrainingSet } from '../features/training-set.ts'
+import { autoencoder } from './autoencoder.ts'
+import { convolution } from './convolution.ts'
 import { isolationForest } from './isolation_forest.ts'
 import { localOutlierFactor } from './local_outlier_factor.ts'
 import { pcaWin } from './pca_win.ts'
@@ -14,10 +16,12 @@ export const DETECTORS: readonly Detector[] = [
   pcaWin(),
   autoregression(),
   localOutlierFactor(),
+  autoencoder(),
+  convolution(),
 ]
 
-/** The largest file and the dearest calibration, for no sure gain: only where it is asked for by name, or all are. */
-const ON_REQUEST: ReadonlySet<string> = new Set(['local_outlier_factor'])
+/** The largest files and the dearest fits, for no sure gain: only where they are asked for by name, or all are. */
+const ON_REQUEST: ReadonlySet<string> = new Set(['local_outlier_factor', 'autoencoder', 'convolution'])
 
 /** What a bundle holds unless it is asked for others. */
 export const DEFAULT_DETECTORS: readonly Detector[] = DETECTORS.filter(({ name }) => !ON_REQUEST.has(name))
@@ -33,6 +37,8 @@ export function scoreSet(fitted: Fitted, set: TrainingSet): Float64Array {
   return scores
 }
 
+export * from './autoencoder.ts'
+export * from './convolution.ts'
 export * from './isolation_forest.ts'
 export * from './local_outlier_factor.ts'
 export * from './pca_win.ts'

@@ -6,7 +6,8 @@
  * is off is hardly seen), nor with training rows in several dense groups, between which it sees nothing. Weaker on
  * server metrics than the window detectors beside it, and kept for its independent vote.
  *
- * Each tree grows from a subsample drawn without replacement to the height ceil(log2 psi); a leaf that still holds n
+ * Few large trees instead of many small ones: with hundreds of features a tree of 256 rows ends before it has split on
+ * most of them. Each tree grows from a subsample drawn without replacement to the height ceil(log2 psi); a leaf that still holds n
  * rows counts c(n) steps more. Scores lie in 0-1: near 1 isolated at once, .5 usual. Features are clipped, so that an
  * outlier of the training rows does not stretch every split's range.
  */
@@ -57,8 +58,8 @@ export class FittedIsolationForest implements Fitted {
 }
 
 export function isolationForest({
-  trees = 200,
-  subsample = 256,
+  trees = 50,
+  subsample = 4096,
   clip = 10,
 }: IsolationForestOptions = {}): Detector<FittedIsolationForest> {
   return {

@@ -9,12 +9,13 @@
  *
  * An absent signal stands at its mean in the projection, and its own residual is left out.
  */
+
+import { addGram, mirror } from '@portent/core/linalg'
 import { GraphBuilder } from '@portent/core/onnx'
 import type { TrainingSet } from '../features/training-set.ts'
 import { clip, KINDS } from '../features/window.ts'
 import { clipNode, featurePresence, presentCount, rowSum, scoreOutput, zeroAbsent } from '../graph/masked.ts'
 import { symmetricEigen } from '../linalg/eigen.ts'
-import { addGram, mirror } from '../linalg/symmetric.ts'
 import type { Batch, Fitted, SeedlessDetector } from './types.ts'
 
 export interface PcaWinOptions {

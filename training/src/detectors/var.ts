@@ -11,11 +11,12 @@
  * An absent signal stands at 0 among the predictors and gives no residual; with fewer than five present signals the mean
  * is over those.
  */
+
+import { addGram, mirror, solvePositive } from '@portent/core/linalg'
 import { GraphBuilder } from '@portent/core/onnx'
 import { batchesOf, ROW_CLIP, type TrainingSet } from '../features/training-set.ts'
 import { clip, WINDOW_ROWS } from '../features/window.ts'
 import { clipNode, presence, presentCount, rowSum, scoreOutput, zeroAbsent } from '../graph/masked.ts'
-import { addGram, mirror, solvePositive } from '../linalg/symmetric.ts'
 import type { Batch, Fitted, SeedlessDetector } from './types.ts'
 
 export interface VarOptions {

@@ -52,6 +52,8 @@ const signal = z.strictObject({
   name: z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'a name of letters, digits and _'),
   unit: z.enum(['ratio', 'bytes_per_second', 'per_second', 'seconds', 'count', 'celsius', 'none']),
   transform: z.strictObject({ kind: z.enum(['linear', 'log1p']), scale: z.number().positive() }),
+  /** Whether a day or more of it held no exact 0; left out where less was seen, or several hosts were. */
+  never_zero: z.boolean().optional(),
 })
 
 const detector = z.strictObject({
@@ -66,6 +68,43 @@ const detector = z.strictObject({
   calibration: z.strictObject({ median: finite, q95: finite }),
   /** Quantiles of the calibrated score over normal rows; seeds the detector's own threshold. */
   distribution: quantiles,
+})
+
+/** Members of the ensemble that a target updates every day from its own rows; computed by core, without ONNX. */
+const daily = z.strictObject({
+  /** What a day's rows weigh after another day. */
+  forget: z.number().gt(0).max(1),
+  /** Days of a target's own rows after which they join. */
+  ready_days: z.number().int().min(1),
+  members: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z][a-z0-9_]*$/),
+        kind: z.enum(['z', 'pca', 'var']),
+        weight: z.number().min(0),
+        calibration: z.strictObject({ median: finite, q95: finite }),
+        distribution: quantiles,
+        /** var: spread of each signal's residual in training [d]. */
+        residual_scale: z.array(z.number().positive()).optional(),
+      }),
+    )
+    .min(1)
+    .max(8),
+})
+
+/** What a usual day was, in a bundle of one host's own past: what drift is held against. */
+const drift = z.strictObject({
+  /** Training days. */
+  days: z.number().positive(),
+  /** Hourly means of the detectors' calibrated score over rows that they had not seen. */
+  score: z.strictObject({ mean: finite, sigma: z.number().min(0) }),
+  /**
+   * Quantiles (i + 0.5) / 24 of the hourly means of each signal's level (the feature `last`), in hundredths of a training
+   * spread [d,24]; null for a signal that is never there for most of an hour.
+   */
+  quantiles: z.array(z.array(z.number().int().min(-32767).max(32767)).length(24).nullable()),
+  /** Kolmogorov-Smirnov distance of each signal's worst training day from all the others [d]. */
+  worst: z.array(share),
 })
 
 export const manifestSchema = z.strictObject({
@@ -95,6 +134,8 @@ export const manifestSchema = z.strictObject({
     }),
   ]),
   detectors: z.array(detector).min(1).max(64),
+  daily: daily.optional(),
+  drift: drift.optional(),
   ensemble: z.strictObject({
     /** EWMA factor of every detector's score before the logarithm. */
     smoothing: z.number().gt(0).max(1),
@@ -129,6 +170,14 @@ export const manifestSchema = z.strictObject({
 
 export type Manifest = z.infer<typeof manifestSchema>
 export type DetectorManifest = Manifest['detectors'][number]
+/** What has a calibrated score and a vote. */
+export type Voter = Pick<DetectorManifest, 'name' | 'weight' | 'calibration' | 'distribution'>
+
+/** The detectors, then the daily members: the order of votes everywhere. */
+export function votersOf({ detectors, daily }: Pick<Manifest, 'detectors' | 'daily'>): readonly Voter[] {
+  return daily === undefined ? detectors : [...detectors, ...daily.members]
+}
+
 export type FailureFeature = (typeof FAILURE_FEATURES)[number]
 
 /** golden.json: `cases` of one window each, with every output an independent implementation computed. */

@@ -5,7 +5,7 @@
  * the features and there are a few events a feature. Does not where classes interleave: the probability then stays near
  * the base rate, which is the honest answer.
  */
-import { solvePositive } from './linalg/symmetric.ts'
+import { solvePositive } from '@portent/core/linalg'
 
 export interface Logistic {
   /** [K]. */

@@ -107,7 +107,7 @@ t.test('a bundle of one host is proven, complete and the same twice', async (t) 
       ['var', 1],
     ],
   )
-  t.match(manifest.ensemble, { smoothing: 0.3, peak_decay: 0.98, seed_hours: 144 })
+  t.match(manifest.ensemble, { smoothing: 0.3, peak_decay: 0.98, seed_hours: 8 })
   t.equal(manifest.explain.primary, 'win_z')
   t.equal(manifest.explain.forest, 'isolation_forest')
   t.equal(manifest.failure, undefined)
@@ -235,13 +235,13 @@ t.test('columns that cannot be fitted are left out with a note, and too few rows
   const refused = (input: TrainingInput, message: string) =>
     t.throws(() => train(input, OPTIONS), new InputError(message))
   const blocks = '4 blocks are held out in turn to calibrate'
-  refused(rowsOf(1), `rows: at least 240 rows are needed, found 1: ${blocks}`)
-  refused(rowsOf(239), `rows: at least 240 rows are needed, found 239: ${blocks}`)
+  refused(rowsOf(1), `rows: at least 120 rows are needed, found 1: ${blocks}`)
+  refused(rowsOf(119), `rows: at least 120 rows are needed, found 119: ${blocks}`)
   t.ok(train(rowsOf(MIN_ROWS), OPTIONS))
   refused(rowsOf(300, { names: ['cpu %'] }), "rows: column cpu %: a signal's name is of letters, digits and _")
   const none = withColumn(rowsOf(300, { names: ['a'] }), 0, () => Number.NaN)
   refused(none, 'rows: no column has values in more than one quarter of the rows')
-  const most = rowsOf(240, { names: Array.from({ length: 513 }, (_, j) => `s${j}`) })
+  const most = rowsOf(120, { names: Array.from({ length: 513 }, (_, j) => `s${j}`) })
   refused(most, 'rows: 513 signals, at most 512 are taken')
 })
 
@@ -269,7 +269,8 @@ t.test('detectors are chosen by default, all, or name, and win_z is there to exp
   t.same(chosen('win_z'), ['win_z 1'])
   t.throws(() => chosen('vra'), {
     message:
-      'there is no detector vra: default, all, or of isolation_forest, win_z, pca_win, var, local_outlier_factor',
+      'there is no detector vra: default, all, or of isolation_forest, win_z, pca_win, var, local_outlier_factor, ' +
+      'autoencoder, convolution',
   })
   t.throws(() => chosen(''), /no detector without a name/)
   const { manifest } = train(rowsOf(300), { ...OPTIONS, detectors: 'isolation_forest' }).parts
@@ -366,6 +367,25 @@ t.test('every bad CSV file is refused with file, line and column', async (t) => 
     'column b was left out',
   ])
   t.equal(intervalOf(Float64Array.of(0, 500, 1000), null, ''), 0.5)
+})
+
+t.test('three days and more say what a usual day is, for drift to be held against', async (t) => {
+  const input = rowsOf(4 * 96, { names: ['a', 'b'], interval: 900 })
+  const { manifest } = train(input, OPTIONS).parts
+  const { drift, features } = manifest
+  t.match(drift, { days: 4, score: { sigma: Number }, quantiles: { length: 2 }, worst: { length: 2 } })
+  const hours = Array.from({ length: 96 }, (_, h) => {
+    const mean = [0, 1, 2, 3].reduce((sum, i) => sum + (input.recording.values[(4 * h + i) * 2] as number) / 4, 0)
+    return Math.round((100 * (mean - (features.mean[0] as number))) / (features.scale[0] as number))
+  }).sort((x, y) => x - y)
+  t.same(
+    drift?.quantiles[0],
+    Array.from({ length: 24 }, (_, k) => hours[4 * k + 1]),
+    'of the hourly means',
+  )
+  t.ok(drift?.worst.every((x) => x > 0.05 && x < 1))
+  t.ok(Math.abs(drift?.score.mean ?? 9) < 0.5 && (drift?.score.sigma ?? 0) > 0)
+  t.equal(train(rowsOf(2 * 96, { names: ['a', 'b'], interval: 900 }), OPTIONS).parts.manifest.drift, undefined)
 })
 
 t.test('a file of 23,040 rows and 38 columns is read within a second', async (t) => {

@@ -14,8 +14,8 @@ import { InputError, type TrainingInput } from './input.ts'
 import { Random } from './random.ts'
 import { DEFAULT_WEIGHTS, WEIGHT_EVIDENCE } from './weights.ts'
 
-/** Four blocks of six windows: fewer rows calibrate nothing. */
-export const MIN_ROWS = 240
+/** Four blocks of three windows: fewer rows calibrate nothing. */
+export const MIN_ROWS = 120
 /** Below this the threshold knows no whole day. */
 const WISE_SECONDS = 86_400
 const MAX_SIGNALS = 512
@@ -57,7 +57,8 @@ export function train(input: TrainingInput, options: TrainOptions): Trained {
   const kept = keptSignals(input, notes)
   const values = alignColumns(input.recording, kept)
   const recording = { ...input.recording, signals: kept, values }
-  const signals = kept.map((name, j) => signalOf(name, columnOf(values, kept.length, j)))
+  const day = WISE_SECONDS / intervalSeconds
+  const signals = kept.map((name, j) => signalOf(name, columnOf(values, kept.length, j), day))
   const segments = segmentsOf(recording.at, intervalSeconds)
   const gaps = segments.length - 1
   if (gaps > 0) {
@@ -157,17 +158,23 @@ const BEYOND_RATIOS = 100
  * What is never negative and goes far beyond them is a rate or a count: those vary by factors, so they enter by log1p, or
  * a single burst would set the spread of the whole column. Small columns are not stretched: the floor of the spread is
  * meant for ratios, and a column that stays far below it in its own unit is seen only when it leaves that range.
+ * @param dayRows rows of a day: a column of at least as many that is never exactly 0 is said to be so
  */
-export function signalOf(name: string, present: Float64Array): Manifest['signals'][number] {
+export function signalOf(
+  name: string,
+  present: Float64Array,
+  dayRows = Number.POSITIVE_INFINITY,
+): Manifest['signals'][number] {
+  const neverZero = present.length >= dayRows ? { never_zero: present.every((x) => x !== 0) } : {}
   const host = HOST_SIGNALS.find((x) => x.name === name)
-  if (host !== undefined) return { name, unit: host.unit, transform: transformOf(host.unit) }
+  if (host !== undefined) return { name, unit: host.unit, transform: transformOf(host.unit), ...neverZero }
   let [least, most] = [0, 0]
   for (const x of present) {
     least = Math.min(least, x)
     most = Math.max(most, x)
   }
   const kind: Transform['kind'] = least >= 0 && most > BEYOND_RATIOS ? 'log1p' : 'linear'
-  return { name, unit: 'none', transform: { kind, scale: 1 } }
+  return { name, unit: 'none', transform: { kind, scale: 1 }, ...neverZero }
 }
 
 /** Cut where the service would start a window afresh. */

@@ -4,9 +4,10 @@
  * Chosen on ten real servers of the Server Machine Dataset (six, a row a minute, 38 signals) and the Application Server
  * Dataset (four, a row in five minutes, 19 signals): fitted on each one's unlabelled first part, judged by VUS-PR on the
  * labelled second part. A detector joins the mix only if it gains more than noise on machines that did not choose it:
- * differences are paired by machine, and with ten of them one below .05 is noise. Neither the forest nor the local outlier
- * factor gains that much (the forest loses on seven of ten), so they vote
- * with their own score but not in the ensemble.
+ * differences are paired by machine, and with ten of them one below .05 is noise. Isolation forest, local outlier factor,
+ * autoencoder and convolution do not gain that much, so they vote with their own score but not in the ensemble. A daily
+ * member has the weight of the frozen detector that it stands beside: half and half was what other machines had shown
+ * to lose on none.
  */
 export const DEFAULT_WEIGHTS: Readonly<Record<string, number>> = {
   win_z: 1,
@@ -14,6 +15,8 @@ export const DEFAULT_WEIGHTS: Readonly<Record<string, number>> = {
   var: 1,
   isolation_forest: 0,
   local_outlier_factor: 0,
+  autoencoder: 0,
+  convolution: 0,
 }
 
 /** Mean VUS-PR over machines; `gain` of adding the detector to the mix: mean and standard error of paired differences. */

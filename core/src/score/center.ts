@@ -77,6 +77,16 @@ export class Center {
     }
   }
 
+  /** After a drift: rows so far weigh an eighth of what is remembered at most, so that the centre follows in hours. */
+  hasten(): void {
+    const { center } = this.#manifest
+    if (center.mode === 'frozen') return
+    const most = center.memory_rows / 8
+    this.#weight.forEach((weight, j) => {
+      this.#weight[j] = Math.min(weight, most)
+    })
+  }
+
   save(): number[] {
     return [...this.values, ...this.#weight]
   }

@@ -15,6 +15,10 @@ const GEOMETRIC_BINS = 48
 export const BINS = LINEAR_BINS + GEOMETRIC_BINS
 
 const EARLY_HOURS = 6
+/** Hours of rows that stay when the distribution is re-based. */
+const REBASED_HOURS = 24
+/** What must move the way the scores did. */
+const REBASED_QUANTILE = 0.99
 
 /** Hours of the rolling window: six days. */
 export const WINDOW_HOURS = 144
@@ -92,7 +96,7 @@ export interface DistributionOptions {
 
 export class RollingDistribution {
   readonly #seed: Float64Array
-  readonly #seedRows: number
+  #seedRows: number
   readonly #rowsPerHour: number
   readonly #rowsPerBlock: number
   readonly #blocks: Block[] = []
@@ -118,7 +122,7 @@ export class RollingDistribution {
 
   /**
    * @param x score; the caller caps rows in alarm
-   * @param over whether the uncapped score was over the threshold
+   * @param over whether the row counts against the budget
    * @returns true when quantiles changed
    */
   add(x: number, over: boolean): boolean {
@@ -160,7 +164,7 @@ export class RollingDistribution {
     return Math.min(1 - halfRow, Math.max(halfRow, rank))
   }
 
-  /** Share of the live rows that were over the threshold when they came; 0 before the first. */
+  /** Share of the live rows that counted against the budget when they came; 0 before the first. */
   get realised(): number {
     return this.rows === 0 ? 0 : (this.#finishedOver + this.#block.over + this.#hour.over) / this.rows
   }
@@ -170,8 +174,33 @@ export class RollingDistribution {
     return this.#finishedRows + this.#block.rows + this.#hour.rows
   }
 
+  /**
+   * Scores have moved for good: the seed goes, and all rows but those of the last day. If that moved the upper quantiles
+   * the other way (a calm day after a rise), all stays as it is.
+   */
+  rebase(direction: 'up' | 'down'): void {
+    if (this.#known === 0) return
+    const [before, seedRows] = [this.quantile(REBASED_QUANTILE), this.#seedRows]
+    const dropped: Block[] = []
+    const enough = REBASED_HOURS * this.#rowsPerHour
+    for (let [oldest] = this.#blocks; oldest && this.#known - oldest.rows >= enough; [oldest] = this.#blocks) {
+      this.#blocks.shift()
+      this.#count(oldest, -1)
+      dropped.push(oldest)
+    }
+    this.#seedRows = 0
+    this.#refresh()
+    const moved = this.quantile(REBASED_QUANTILE) - before
+    if (direction === 'up' ? moved >= 0 : moved <= 0) return
+    this.#blocks.unshift(...dropped)
+    for (const block of dropped) this.#count(block, 1)
+    this.#seedRows = seedRows
+    this.#refresh()
+  }
+
   save(): SavedDistribution {
     return {
+      ...(this.#seedRows === 0 ? { rebased: true } : {}),
       blocks: this.#blocks.map((b) => ({ pairs: [...b.pairs], over: b.over })),
       block: this.#block.save(),
       hour: this.#hour.save(),
@@ -180,6 +209,7 @@ export class RollingDistribution {
 
   /** @throws RangeError when what was saved is not a distribution of these bins */
   restore(saved: SavedDistribution): void {
+    if (saved.rebased) this.#seedRows = 0
     for (const block of saved.blocks) this.#push(Tally.of(block))
     this.#block = Tally.of(saved.block)
     this.#hour = Tally.of(saved.hour)
@@ -271,6 +301,8 @@ export interface SavedTally {
 }
 
 export interface SavedDistribution {
+  /** The seed has no weight any more. */
+  readonly rebased?: boolean
   readonly blocks: readonly SavedTally[]
   readonly block: SavedTally
   readonly hour: SavedTally

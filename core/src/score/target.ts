@@ -6,16 +6,19 @@
  * {@link TargetState.writeInputs} writes the tensors, and {@link TargetState.finish} takes what the models gave. A replay
  * of one target shares a call between its rows instead: {@link TargetState.scoreBlock}, the same steps in another order.
  */
-import type { DetectorManifest, Manifest } from '../manifest.ts'
+import { type Manifest, type Voter, votersOf } from '../manifest.ts'
 import { HOST_SIGNALS, type Transform, transformOf } from '../signals.ts'
-import { ALARM_CAP, AlarmPolicy, budgetOf } from './alarm.ts'
+import { ALARM_CAP, AlarmPolicy, budgetOf, OPEN_SHARE } from './alarm.ts'
 import { Center } from './center.ts'
+import { DailyMembers, type SavedDaily } from './daily/index.ts'
 import { quantileOf, RollingDistribution, type SavedDistribution } from './distribution.ts'
-import { AnomalyRateDrift } from './drift.ts'
-import { Ensemble } from './ensemble.ts'
+import { type DriftFigures, DriftMonitor, frozenScore, type SavedDrift } from './drift/index.ts'
+import { calibrated, Ensemble, spreadOf } from './ensemble.ts'
 import { FailureHistory } from './failure-history.ts'
 import { healthOf, type Penalty, penaltiesOf, RiskHysteresis, type RiskLevel } from './health.ts'
 import { ExponentialMeans } from './means.ts'
+import { Recurrence, type SavedEpisodes } from './recurrence.ts'
+import { type SavedStopped, Stopped } from './stopped.ts'
 import { blankNonFinite, type ModelHalves, type ModelInputs, type ModelOutputs } from './tensors.ts'
 import { type SavedUsual, UsualRanges } from './usual.ts'
 import { RowWindow, WINDOW_ROWS } from './window.ts'
@@ -23,6 +26,10 @@ import { RowWindow, WINDOW_ROWS } from './window.ts'
 export { emptyInputs, type ModelHalves, type ModelInputs, type ModelOutputs } from './tensors.ts'
 
 const KINDS = 6
+/** A feature counts for no more than this many spreads in what leads an episode. */
+const MOST_SPREADS = 30
+/** How far over the threshold a workload that stopped is, in calibrated score. */
+const STOPPED_ABOVE = 0.25
 /** A threshold below this would make 1 = threshold meaningless; calibrated scores have 1 at the 95 % quantile. */
 const MIN_THRESHOLD = 0.1
 /** Blocks in which a single detector's distribution forgets: coarser than the ensemble's, to spare memory. */
@@ -39,6 +46,10 @@ export interface TargetScores {
   readonly alarm: boolean
   readonly confidence: number
   readonly budget: { readonly requested: number; readonly realised: number }
+  /** The threshold of this row is what a recurring job reached at this hour before. */
+  readonly recurring: boolean
+  /** Signals that were never 0 and stand at 0. */
+  readonly stopped: readonly string[]
 }
 
 export interface RowOutcome {
@@ -46,7 +57,8 @@ export interface RowOutcome {
   readonly health: number
   readonly risk: RiskLevel
   readonly penalties: readonly Penalty[]
-  readonly drift: { readonly ratio: number; readonly detected: boolean } | null
+  /** Null until two hundred rows are known. */
+  readonly drift: DriftFigures | null
   /** Inputs of the failure model, null until its window is filled. */
   readonly failureFeatures: number[] | null
 }
@@ -65,14 +77,25 @@ export interface TimedRow {
   readonly values: Readonly<Record<string, number>>
 }
 
+/** What the models say of a batch, as far as its rows are concluded from it. */
+type Concluded = Pick<ModelOutputs, 'features' | 'scores' | 'contributions'> & {
+  /** What was present in each row [N,d], where the window has moved on since. */
+  readonly mask?: Float64Array
+}
+
 /** What a row taken into the window changes beside it. */
 interface Arrival {
   readonly values: Readonly<Record<string, number>>
+  /** Wall clock, ms. */
+  readonly clock: number
   /** The window started afresh with this row. */
   readonly afresh: boolean
   /** Signals that (re)appeared, and their first value. */
   readonly appeared: readonly (readonly [j: number, value: number])[]
 }
+
+/** Of whose threshold the cap of a detector's distribution is taken. */
+const USUAL_SENSITIVITY = 5
 
 /** The peak hold decays towards this quantile of normal rows. */
 const RANKING_FLOOR = 0.01
@@ -81,7 +104,8 @@ const NO_SIGNALS: readonly string[] = []
 
 export class TargetState {
   readonly usual: UsualRanges
-  readonly drift: AnomalyRateDrift
+  /** Null without a bundle. */
+  readonly drift: DriftMonitor | null
   readonly failure: FailureHistory | null
   /** Rows taken in. */
   rows = 0
@@ -90,18 +114,30 @@ export class TargetState {
   readonly #center: Center | null
   readonly #means: ExponentialMeans | null
   readonly #ensemble: Ensemble | null
+  readonly #daily: DailyMembers | null
+  readonly #voters: readonly Voter[]
+  /** Whose rolling distribution says how much a row teaches the daily members. */
+  readonly #primary: number
   readonly #distribution: RollingDistribution | null
   readonly #detectorDistributions: RollingDistribution[]
   readonly #alarm = new AlarmPolicy()
+  readonly #recurrence: Recurrence
+  readonly #stopped: Stopped
+  /** Of each signal to what is unusual in this row [d]. */
+  readonly #unusual: Float64Array
   readonly #risk = new RiskHysteresis()
   #budget: number
   #open = 0
-  #close = 0
+  /** The 98 % quantile of the primary score, calibrated: rows above it teach the daily members less. */
+  #usualPrimary = 0
   #detectorThresholds: number[] = []
+  /** The same for every budget, or scores of daily members, which learn by these distributions, would depend on it. */
+  #detectorCaps: number[] = []
   readonly #rankingFloor: number
   #ranking: number
   #values: Readonly<Record<string, number>> = {}
   #anomaly = 0
+  #clock = 0
 
   constructor(manifest: Manifest | null, options: TargetOptions) {
     const { intervalSeconds } = options
@@ -109,14 +145,25 @@ export class TargetState {
     this.#window = new RowWindow(manifest?.signals.map((s) => s.name) ?? NO_SIGNALS, intervalSeconds)
     this.#center = manifest && new Center(manifest)
     this.#ensemble = manifest && new Ensemble(manifest)
+    this.#recurrence = new Recurrence(intervalSeconds)
+    const signals = manifest?.signals ?? []
+    this.#stopped = new Stopped(
+      signals.map((s) => s.name),
+      signals.map((s) => s.never_zero),
+      intervalSeconds,
+    )
+    this.#unusual = new Float64Array(signals.length)
     this.#means = manifest && new ExponentialMeans(manifest)
+    this.#daily = manifest?.daily ? new DailyMembers(manifest.daily, manifest.signals.length, intervalSeconds) : null
+    this.#voters = manifest ? votersOf(manifest) : []
+    this.#primary = this.#voters.findIndex((x) => x.name === manifest?.explain.primary)
     this.#distribution =
       manifest &&
       new RollingDistribution(manifest.ensemble.distribution, {
         intervalSeconds,
         seedHours: manifest.ensemble.seed_hours,
       })
-    this.#detectorDistributions = (manifest?.detectors ?? []).map(
+    this.#detectorDistributions = this.#voters.map(
       (x) =>
         new RollingDistribution(x.distribution, {
           intervalSeconds,
@@ -128,7 +175,7 @@ export class TargetState {
     for (const s of manifest?.signals ?? []) transforms.set(s.name, s.transform)
     const linear: Transform = { kind: 'linear', scale: 1 }
     this.usual = new UsualRanges(intervalSeconds, (signal) => transforms.get(signal) ?? linear)
-    this.drift = new AnomalyRateDrift(intervalSeconds)
+    this.drift = manifest && new DriftMonitor(manifest, intervalSeconds)
     this.failure = manifest?.failure ? new FailureHistory(manifest.failure.window_rows, intervalSeconds) : null
     this.#rankingFloor = manifest ? quantileOf(manifest.ensemble.distribution, RANKING_FLOOR) : 0
     this.#ranking = this.#rankingFloor
@@ -170,8 +217,12 @@ export class TargetState {
     this.#refreshThresholds()
   }
 
-  push(at: number, values: Readonly<Record<string, number>>): void {
-    const arrival = this.#arrive(at, values)
+  /**
+   * @param at end of the row, ms of a clock that does not run backwards
+   * @param clock the same on the wall clock, where that is another one: jobs recur by the hour of the day
+   */
+  push(at: number, values: Readonly<Record<string, number>>, clock = at): void {
+    const arrival = this.#arrive(at, values, clock)
     this.#begin(arrival)
     this.#startMeans(arrival)
   }
@@ -184,7 +235,8 @@ export class TargetState {
   }
 
   /**
-   * @param outputs of the batch, or null where rules alone speak (no bundle, or it failed)
+   * @param outputs of the batch, or null where rules alone speak (no bundle, or it failed); where the bundle has a daily
+   *   mean, this row's contributions are replaced by those about it once it is known
    * @param i position of this target in the batch
    */
   finish(outputs: ModelOutputs | null, i: number): RowOutcome {
@@ -211,7 +263,7 @@ export class TargetState {
   ): Promise<{ outcomes: RowOutcome[]; contributions: Float64Array }> {
     if (this.#manifest?.center.mode !== 'frozen') throw new RangeError('only a frozen centre can be scored in blocks')
     const arrivals = rows.map(({ at, values }, i) => {
-      const arrival = this.#arrive(at, values)
+      const arrival = this.#arrive(at, values, at)
       this.#window.write(i, inputs.window, inputs.mask)
       return arrival
     })
@@ -226,24 +278,29 @@ export class TargetState {
     const { scores, contributions } = await models.detect(inputs, features, standardised)
     const outcomes = arrivals.map((arrival, i) => {
       this.#begin(arrival)
-      return this.#conclude(refused.has(i) ? null : { features, scores }, i)
+      return this.#conclude(refused.has(i) ? null : { features, scores, contributions, mask: inputs.mask }, i)
     })
     return { outcomes, contributions }
   }
 
-  #arrive(at: number, values: Readonly<Record<string, number>>): Arrival {
+  #arrive(at: number, values: Readonly<Record<string, number>>, clock: number): Arrival {
     this.#window.push(at, values)
     return {
       values,
+      clock,
       afresh: this.#window.rows === 1,
       appeared: this.#window.appeared.map((j) => [j, this.#window.newest(j)]),
     }
   }
 
-  #begin({ values, afresh }: Arrival): void {
+  #begin({ values, clock, afresh }: Arrival): void {
     this.rows++
     this.#values = values
-    if (afresh) this.#ensemble?.reset()
+    this.#clock = clock
+    this.#stopped.step(values)
+    if (!afresh) return
+    this.#ensemble?.reset()
+    this.#daily?.reset()
   }
 
   /** A signal appeared: its centre and its exponential means start with its first value. */
@@ -255,14 +312,14 @@ export class TargetState {
     }
   }
 
-  #conclude(outputs: Pick<ModelOutputs, 'features' | 'scores'> | null, i: number): RowOutcome {
+  #conclude(outputs: Concluded | null, i: number): RowOutcome {
     const scores = outputs && this.#score(outputs, i)
     this.#anomaly = scores?.anomaly.ensemble ?? 0
     const penalties = penaltiesOf(this.#values, (signal) => this.usual.middle(signal))
     const health = healthOf(scores ? this.#anomaly : null, penalties)
     this.usual.step(this.#values, this.#anomaly)
     if (scores) {
-      this.drift.step(scores.over, this.#budget)
+      this.#watchDrift(scores.over)
       const { cpu_busy = Number.NaN, memory_used = Number.NaN } = this.#values
       this.failure?.step(scores.over, health, cpu_busy, memory_used)
     }
@@ -271,9 +328,25 @@ export class TargetState {
       health,
       risk: this.#risk.step(health),
       penalties,
-      drift: scores && this.drift.progress === 1 ? { ratio: this.drift.ratio, detected: this.drift.detected } : null,
+      drift: scores && this.drift?.rate.progress === 1 ? this.drift.figures : null,
       failureFeatures: scores && this.failure ? this.failure.features() : null,
     }
+  }
+
+  /** After a drift was confirmed and has lasted, the thresholds and the centre let go of what was usual before it. */
+  #watchDrift(over: boolean): void {
+    const { detectors } = this.#manifest as Manifest
+    const event = this.drift?.step({
+      at: this.#clock,
+      values: this.#values,
+      score: frozenScore(detectors, (k) => this.#ensemble?.detectors[k] ?? Number.NaN),
+      over,
+      budget: this.#budget,
+    })
+    if (event?.kind !== 'rebased') return
+    for (const one of [this.#distribution, ...this.#detectorDistributions]) one?.rebase(event.score.direction)
+    this.#center?.hasten()
+    this.#refreshThresholds()
   }
 
   /** What is worth keeping over a restart: the centre and the rolling distributions. */
@@ -281,9 +354,13 @@ export class TargetState {
     return {
       rows: this.rows,
       usual: this.usual.save(),
+      episodes: this.#recurrence.save(),
+      stopped: this.#stopped.save(),
       center: this.#center?.save() ?? [],
       distribution: this.#distribution?.save() ?? null,
       detectors: this.#detectorDistributions.map((x) => x.save()),
+      ...(this.#daily ? { daily: this.#daily.save() } : {}),
+      ...(this.drift ? { drift: this.drift.save() } : {}),
     }
   }
 
@@ -297,59 +374,115 @@ export class TargetState {
     saved.detectors.forEach((x, k) => {
       this.#detectorDistributions[k]?.restore(x)
     })
+    if (saved.daily) this.#daily?.restore(saved.daily)
+    if (saved.drift) this.drift?.restore(saved.drift)
     this.usual.restore(saved.usual ?? [])
+    this.#recurrence.restore(saved.episodes ?? [])
+    this.#stopped.restore(saved.stopped ?? [])
     this.rows = saved.rows
     this.#refreshThresholds()
   }
 
-  #score(outputs: Pick<ModelOutputs, 'features' | 'scores'>, i: number): TargetScores | null {
+  #score(outputs: Concluded, i: number): TargetScores | null {
     const manifest = this.#manifest as Manifest
     const ensemble = this.#ensemble as Ensemble
     const distribution = this.#distribution as RollingDistribution
-    const raw = ensemble.step(
-      (k) => outputs.scores.get((manifest.detectors[k] as DetectorManifest).name)?.[i] ?? Number.NaN,
-    )
-    if (!Number.isFinite(raw)) return null
+    const width = KINDS * manifest.signals.length
+    const { mask } = outputs
+    const from = i * manifest.signals.length
+    const isPresent = mask ? (j: number) => mask[from + j] === 1 : (j: number) => this.#window.isPresent(j)
+    this.#daily?.score(outputs.features, i * width, isPresent)
+    this.#daily?.explain(outputs.contributions, i * width)
+    const rawOf = (k: number) => {
+      const own = manifest.detectors[k]?.name
+      const score =
+        own === undefined ? this.#daily?.scores[k - manifest.detectors.length] : outputs.scores.get(own)?.[i]
+      return score ?? Number.NaN
+    }
+    const voted = ensemble.step(rawOf)
+    if (!Number.isFinite(voted)) return null
 
-    const threshold = this.#open
+    const usual = this.#open
+    const stopped = this.#stopped.signals
+    const raw = stopped.length > 0 ? Math.max(voted, usual + STOPPED_ABOVE) : voted
+    const threshold = stopped.length > 0 ? usual : this.#inContext(raw, usual, outputs.features, i * width, isPresent)
     const over = raw > threshold
-    const alarm = this.#alarm.step(raw, threshold, this.#close)
+    const alarm = this.#alarm.step(raw, threshold)
     const confidence = distribution.rank(raw)
     const decayed = this.#rankingFloor + (this.#ranking - this.#rankingFloor) * manifest.ensemble.peak_decay
     this.#ranking = Math.max(raw, decayed)
     const anomaly: Record<string, number> = { ensemble: ratioTo(raw, threshold) }
-    let refreshed = distribution.add(Math.min(raw, threshold + ALARM_CAP), over)
-    manifest.detectors.forEach(({ name }, k) => {
+    let refreshed = distribution.add(Math.min(raw, usual + ALARM_CAP), alarm)
+    this.#voters.forEach(({ name }, k) => {
       const score = ensemble.detectors[k] as number
       if (!Number.isFinite(score)) return
       const own = this.#detectorThresholds[k] as number
       anomaly[name] = ratioTo(score, own)
-      refreshed = this.#detectorDistributions[k]?.add(Math.min(score, own + ALARM_CAP), score > own) || refreshed
+      refreshed =
+        this.#detectorDistributions[k]?.add(Math.min(score, this.#detectorCaps[k] as number), score > own) || refreshed
     })
+    this.#daily?.learn(this.#gate(rawOf(this.#primary)))
     if (refreshed) this.#refreshThresholds()
 
-    const width = KINDS * manifest.signals.length
-    this.#center?.follow(outputs.features, i * width, anomaly.ensemble as number, (j) => this.#window.isPresent(j))
+    this.#center?.follow(outputs.features, i * width, anomaly.ensemble as number, isPresent)
     const budget = { requested: this.#budget, realised: distribution.realised }
-    return { anomaly, raw, ranking: this.#ranking, threshold, over, alarm, confidence, budget }
+    const recurring = threshold > usual
+    return { anomaly, raw, ranking: this.#ranking, threshold, over, alarm, confidence, budget, recurring, stopped }
+  }
+
+  /** The threshold where a job recurs, and the usual one elsewhere. */
+  #inContext(
+    raw: number,
+    usual: number,
+    features: Float64Array,
+    offset: number,
+    isPresent: (j: number) => boolean,
+  ): number {
+    const unusual = this.#unusual
+    let threshold = usual
+    if (this.#recurrence.isOf(raw, usual)) {
+      const d = unusual.length
+      for (let j = 0; j < d; j++) {
+        let sum = 0
+        for (let k = 0; k < KINDS; k++)
+          sum += Math.min(MOST_SPREADS, Math.abs(features[offset + k * d + j] as number)) ** 2
+        unusual[j] = isPresent(j) ? sum : 0
+      }
+      threshold = Math.max(usual, this.#recurrence.expected(this.#clock, unusual) ?? usual)
+    }
+    this.#recurrence.step(this.#clock, raw, usual, unusual)
+    return threshold
+  }
+
+  /** min(1, usual / score)^2 of the primary score, in which the logarithm of scores is calibrated. */
+  #gate(raw: number): number {
+    const voter = this.#voters[this.#primary]
+    if (voter === undefined || !Number.isFinite(raw)) return 0
+    const above = (calibrated(raw, voter.calibration) - this.#usualPrimary) * spreadOf(voter.calibration)
+    return Math.exp(-2 * Math.max(0, above))
   }
 
   #refreshThresholds(): void {
     if (this.#distribution === null) return
-    this.#open = Math.max(MIN_THRESHOLD, this.#distribution.quantile(1 - this.#budget))
-    this.#close = this.#distribution.quantile(1 - Math.min(1, 4 * this.#budget))
-    this.#detectorThresholds = this.#detectorDistributions.map((x) =>
-      Math.max(MIN_THRESHOLD, x.quantile(1 - this.#budget)),
-    )
+    const share = 1 - OPEN_SHARE * this.#budget
+    this.#open = Math.max(MIN_THRESHOLD, this.#distribution.quantile(share))
+    const usual = 1 - OPEN_SHARE * budgetOf(USUAL_SENSITIVITY)
+    this.#detectorCaps = this.#detectorDistributions.map((x) => Math.max(MIN_THRESHOLD, x.quantile(usual)) + ALARM_CAP)
+    this.#usualPrimary = this.#detectorDistributions[this.#primary]?.quantile(0.98) ?? 0
+    this.#detectorThresholds = this.#detectorDistributions.map((x) => Math.max(MIN_THRESHOLD, x.quantile(share)))
   }
 }
 
 export interface SavedTargetState {
   readonly rows: number
   readonly usual?: SavedUsual
+  readonly episodes?: SavedEpisodes
+  readonly stopped?: SavedStopped
   readonly center: readonly number[]
   readonly distribution: SavedDistribution | null
   readonly detectors: readonly SavedDistribution[]
+  readonly daily?: SavedDaily
+  readonly drift?: SavedDrift
 }
 
 function ratioTo(score: number, threshold: number): number {

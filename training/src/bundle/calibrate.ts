@@ -6,7 +6,7 @@ import { Ensemble, type Manifest } from '@portent/core'
 import type { Recording } from './recording.ts'
 import type { ReferenceModel } from './reference.ts'
 import { runRecordings } from './run.ts'
-import { averagePrecision, quantilesOf, rounded, sortedQuantile } from './statistics.ts'
+import { averagePrecision, quantilesOf, rounded, smoothedLogs, sortedQuantile } from './statistics.ts'
 
 /** Raw scores of every row of every host, one array a detector: [host][detector][row]. */
 export type RawScores = readonly (readonly Float64Array[])[]
@@ -29,14 +29,6 @@ export function calibrateDetectors(raw: RawScores, manifest: Manifest): Manifest
     ).sort()
     const calibration = { median: rounded(sortedQuantile(logs, 0.5)), q95: rounded(sortedQuantile(logs, 0.95)) }
     return { ...detector, calibration }
-  })
-}
-
-function smoothedLogs(scores: Float64Array, smoothing: number): number[] {
-  let state = scores[0] as number
-  return Array.from(scores, (x) => {
-    state += smoothing * (x - state)
-    return Math.log(Math.max(state, 1e-12))
   })
 }
 

@@ -19,9 +19,12 @@ import {
   sliceFeatureRows,
   sliceSeries,
   standardise,
+  type TrainingSet,
 } from '../features/index.ts'
 import type { Random } from '../random.ts'
 import { calibrateDetectors, combine, type RawScores, withDistributions } from './calibrate.ts'
+import { dailyOf } from './daily.ts'
+import { driftOf } from './drift.ts'
 import type { FailurePart } from './failure.ts'
 import { casesOf, goldenOf, madeUp } from './golden.ts'
 import type { Recording } from './recording.ts'
@@ -30,8 +33,8 @@ import { untunedManifest } from './untuned.ts'
 import type { BundleParts } from './write.ts'
 
 export const BLOCKS = 4
-/** The whole rolling window: a host's own past says as much about its scores as its next days do. */
-const SEED_HOURS = 144
+/** Most that the seed weighs, the whole rolling window: an hour of a host's own past says as much as one of its next days. */
+const MOST_SEED_HOURS = 144
 
 export interface OwnOptions {
   readonly name: string
@@ -91,7 +94,7 @@ export function makeOwnBundle(recording: Recording, options: OwnOptions, onFold?
   const { raw, pieces } = crossFit(series, transforms, options, onFold)
 
   progress(BLOCKS, BLOCKS + 1, 'fitting on all rows')
-  const { features, fitted } = fitOn(featureRowsOf(series, transforms), transforms, kinds, random)
+  const { features, fitted, set } = fitOn(featureRowsOf(series, transforms), transforms, kinds, random)
   const model: ReferenceModel = { features, detectors: fitted, primary: 'win_z' }
   const untuned = untunedManifest({
     name: options.name,
@@ -100,7 +103,7 @@ export function makeOwnBundle(recording: Recording, options: OwnOptions, onFold?
     features,
     detectors: fitted,
     center: { mode: 'frozen' },
-    seedHours: SEED_HOURS,
+    seedHours: Math.min(MOST_SEED_HOURS, (recording.at.length * options.intervalSeconds) / 3600),
     ...(failure ? { failure: failure.entry } : {}),
   })
   const weighed: Manifest = {
@@ -108,15 +111,19 @@ export function makeOwnBundle(recording: Recording, options: OwnOptions, onFold?
     detectors: untuned.detectors.map((x) => ({ ...x, weight: weights[x.name] ?? 0 })),
     evidence: { ...options.evidence },
   }
-  const manifest = withDistributions(raw, { ...weighed, detectors: calibrateDetectors(raw, weighed) })
+  const tuned = withDistributions(raw, { ...weighed, detectors: calibrateDetectors(raw, weighed) })
+  const { smoothing } = tuned.ensemble
+  const daily = dailyOf(set, fitted, weights, { intervalSeconds: options.intervalSeconds, smoothing })
+  const manifest: Manifest = { ...tuned, ...(daily ? { daily } : {}) }
   const { ensemble, detectors } = combine(raw, manifest)
+  const drift = driftOf(recording, manifest, detectors)
   const half = Math.floor(recording.at.length / 2)
   const cases = [
     ...casesOf([{ ...recording, name: 'from the first row on' }, laterPart(recording, half)], manifest, model),
     ...madeUp(manifest, random.fork('golden')),
   ]
   return {
-    manifest,
+    manifest: drift ? { ...manifest, drift } : manifest,
     model,
     failure: failure?.model ?? null,
     golden: goldenOf(cases, manifest, model, failure?.golden ?? []),
@@ -160,10 +167,10 @@ function fitOn(
   transforms: readonly Transform[],
   kinds: readonly Detector[],
   random: Random,
-): { features: FeatureModel; fitted: Fitted[] } {
+): { features: FeatureModel; fitted: Fitted[]; set: TrainingSet } {
   const features = scaledFeatureModel(rows, transforms)
   const set = standardise(rows, features)
-  return { features, fitted: kinds.map((kind) => kind.fit(set, random.fork(kind.name))) }
+  return { features, fitted: kinds.map((kind) => kind.fit(set, random.fork(kind.name))), set }
 }
 
 function laterPart(recording: Recording, from: number): Recording {

@@ -41,3 +41,12 @@ export function averagePrecision(scores: ArrayLike<number>, labels: ArrayLike<nu
   }
   return area
 }
+
+/** Logarithm of the exponential mean of scores. */
+export function smoothedLogs(scores: Float64Array, smoothing: number): number[] {
+  let state = scores[0] as number
+  return Array.from(scores, (x) => {
+    state += smoothing * (x - state)
+    return Math.log(Math.max(state, 1e-12))
+  })
+}

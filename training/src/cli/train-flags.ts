@@ -24,8 +24,8 @@ Flags:
         Seconds a row stands for. Default: the median step of the timestamps; 60 without them and for prometheus; 10 for
         simulator
   --detectors=default|all|LIST
-        default: isolation_forest, win_z, pca_win, var with the weights of validation; all: local_outlier_factor too;
-        LIST: names with commas between, each of weight 1
+        default: isolation_forest, win_z, pca_win, var with the weights of validation; all: local_outlier_factor,
+        autoencoder and convolution too; LIST: names with commas between, each of weight 1
   --seed=S
         A number or a word. Default: 1
   --name=NAME

@@ -64,7 +64,7 @@ t.test('bad input ends with 1 and leaves what was there, a wrong call with 2', a
   )
   const short = await call('--data', at('short.csv'), '--out', at('new'))
   t.equal(short.code, 1)
-  t.match(short.err, /short.csv: at least 240 rows are needed, found 3/)
+  t.match(short.err, /short.csv: at least 120 rows are needed, found 3/)
   writeFileSync(at('long.csv'), csv(300))
   const precious = await call('--data', at('long.csv'), '--out', at('papers'))
   t.equal(precious.code, 1)

@@ -1,7 +1,7 @@
+import { addGram, mirror, solvePositive } from '@portent/core/linalg'
 import t from 'tap'
 import { Random } from '../random.ts'
 import { symmetricEigen } from './eigen.ts'
-import { addGram, mirror, solvePositive } from './symmetric.ts'
 
 function gramOf(random: Random, n: number, p: number): Float64Array {
   const x = Float64Array.from({ length: n * p }, () => random.normal())

@@ -1,9 +1,11 @@
 /**
- * Sustained anomaly rate: drift when the share of rows over the threshold among the last 200 stays above three times
- * the budget for two minutes.
+ * Sustained anomaly rate: the share of rows over the threshold among the last 200 stays above three times the budget for
+ * two minutes. The quickest sign that the model and the target have parted, and the least certain: an ordinary incident
+ * gives it too. So it is shown as a sign of its own and never confirms a drift.
  */
 export const DRIFT_ROWS = 200
-const FACTOR = 3
+/** Multiple of the budget that the share may reach. */
+export const RATE_FACTOR = 3
 const SUSTAINED_SECONDS = 120
 
 export class AnomalyRateDrift {
@@ -24,7 +26,7 @@ export class AnomalyRateDrift {
     this.#over[this.#next] = Number(over)
     this.#next = (this.#next + 1) % DRIFT_ROWS
     this.#rows = Math.min(DRIFT_ROWS, this.#rows + 1)
-    const high = this.progress === 1 && this.ratio > FACTOR * budget
+    const high = this.progress === 1 && this.ratio > RATE_FACTOR * budget
     this.#sustained = high ? this.#sustained + 1 : 0
     this.detected = this.#sustained >= this.#needed
   }

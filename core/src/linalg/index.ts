@@ -1,0 +1,2 @@
+export * from './leading.ts'
+export * from './symmetric.ts'

@@ -1,0 +1,8 @@
+export { AnomalyRateDrift, DRIFT_ROWS, RATE_FACTOR } from './anomaly-rate.ts'
+export { frozenScore } from './frozen.ts'
+export { ksDistance, mergeQuantiles, QUANTILES } from './kolmogorov-smirnov.ts'
+export { DAY_HOURS, HourlyLevels } from './levels.ts'
+export { DriftMonitor, LEARN_DAYS, REBASE_AFTER_HOURS, SIGNALS_SHARE } from './monitor.ts'
+export { DELTA, LAMBDA, PageHinkley, type UsualScore, usualScoreOf } from './page-hinkley.ts'
+export { LevelReference, REFERENCE_ORIGINS, type ReferenceOrigin, trainingLevels } from './reference.ts'
+export * from './types.ts'

@@ -181,6 +181,68 @@ t.test('within a few rows the metrics say how the host is, and only of what is k
   )
 })
 
+interface Explanation {
+  readonly at: string
+  readonly range: { readonly rows: { readonly explained: number } }
+  readonly primary: {
+    readonly base: number
+    readonly output: number
+    readonly signals: readonly { readonly signal: string; readonly value: number }[]
+  }
+}
+
+t.test('the explanation of a range is the mean of those of its rows, also after a restart', async (t) => {
+  const config = configOf(t)
+  const app = await started(t, config.file)
+  const path = `/targets/${TARGET}/explain`
+  await app.scored()
+  const seen = new Map<number, Explanation['primary']>()
+  const range = (from: number, to: number) => `${path}?from=${from / 1000}&to=${to / 1000}`
+  // Rows that were missed here are not in the mean: looks until it has seen each row of a range.
+  const [from, to, found] = await until('a few rows in a row', async () => {
+    const { at, primary } = (await app.json(path)) as Explanation
+    seen.set(Date.parse(at), primary)
+    const times = [...seen.keys()].sort((a, b) => a - b).slice(-6)
+    const [first, last] = [times[0] as number, times[times.length - 1] as number]
+    if (times.length < 6) return null
+    const found = (await app.json(range(first, last))) as Explanation
+    return found.range.rows.explained === 5 ? ([first, last, found] as const) : null
+  })
+  const rows = [...seen].filter(([at]) => at >= from && at < to).map(([, primary]) => primary)
+  t.equal(rows.length, 5)
+  const { base, output, signals } = found.primary
+  const size = Math.max(...signals.map((x) => Math.abs(x.value)), Math.abs(base))
+  const near = (a: number, b: number, digits: number) => Math.abs(a - b) <= digits * size
+  const mean = (of: (x: Explanation['primary']) => number) => rows.reduce((sum, x) => sum + of(x), 0) / rows.length
+  t.ok(
+    near(
+      signals.reduce((sum, x) => sum + x.value, base),
+      output,
+      1e-12,
+    ),
+    'base + sum = output',
+  )
+  t.ok(
+    near(
+      mean((x) => x.base),
+      base,
+      1e-6,
+    ) &&
+      near(
+        mean((x) => x.output),
+        output,
+        1e-6,
+      ),
+  )
+  for (const { signal, value } of signals) {
+    const one = mean((x) => x.signals.find((s) => s.signal === signal)?.value ?? Number.NaN)
+    t.ok(near(one, value, 1e-6), `${signal}: ${one} is ${value}`)
+  }
+  t.equal(await app.stop(), 0)
+  const again = await started(t, config.file)
+  t.strictSame((await again.json(range(from, to))).primary, found.primary)
+})
+
 t.test('every reading route answers what its schema allows; the rest is as it says it is', async (t) => {
   const { file } = configOf(t)
   const app = await started(t, file)

@@ -135,7 +135,7 @@ export class Cycle {
         const { row, refused } = finiteRow(given)
         if (refused > 0) this.#deps.onNonFinite(refused)
         tracked.lastInstant = instant
-        tracked.state.push(instant, row.values)
+        tracked.state.push(instant, row.values, row.at)
         due.push({ row, tracked, outcome: null, outputs: null, i: due.length % BATCH })
       } catch (error) {
         this.#deps.onError('window', error)

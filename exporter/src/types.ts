@@ -55,7 +55,8 @@ export interface Hint {
   readonly value: number
   /** Usual range, in the signal's unit. */
   readonly usual: { readonly low: number; readonly high: number } | null
-  readonly direction: 'above' | 'below' | 'unsteady'
+  /** stopped: exactly 0, and never so before. */
+  readonly direction: 'above' | 'below' | 'unsteady' | 'stopped'
   /** SHAP value of the signal, or the penalty in health points where rules alone speak. */
   readonly contribution: number
 }
@@ -99,8 +100,8 @@ export interface Assessment {
   readonly hints: readonly Hint[]
   /** Null until the window is filled. */
   readonly failure: { readonly horizonSeconds: number; readonly probability: number } | null
-  /** Null until the window is filled. */
-  readonly drift: { readonly ratio: number; readonly detected: boolean } | null
+  /** Null until the window of the ratio is filled. */
+  readonly drift: Drift | null
   /** 0-1: how far each window is filled. */
   readonly warmup: { readonly window: number; readonly failure: number; readonly drift: number }
   /** Present share of the bundle's signals, 0-1. */
@@ -124,6 +125,23 @@ export interface Scores {
   readonly confidence: number
   /** Share of rows in alarm that is asked for, and that the last days showed. */
   readonly budget: { readonly requested: number; readonly realised: number }
+  /** The threshold of this row is what a recurring job reached at this hour before. */
+  readonly recurring?: boolean
+  /** Signals that were never 0 and stand at 0. */
+  readonly stopped?: readonly string[]
+}
+
+export const DRIFT_SIGNS = ['anomaly_rate', 'page_hinkley', 'distribution'] as const
+
+export interface Drift {
+  /** Share of the last 200 rows over the threshold. */
+  readonly ratio: number
+  /** A drift is confirmed, and neither re-based nor passed. */
+  readonly detected: boolean
+  /** Each sign with 1 = its limit; null while it is not known. */
+  readonly scores: Readonly<Record<(typeof DRIFT_SIGNS)[number], number | null>>
+  /** Drifts confirmed so far. */
+  readonly confirmed: number
 }
 
 /** Raised on escalation only; nothing repeats while a state lasts. */

@@ -177,6 +177,92 @@ t.test('explain sorts by size, adds up and gives shares; features and forest on 
   t.match(rules.reason, 'rules alone')
 })
 
+t.test('drift says what the answer rests on, and why there is none', async (t) => {
+  const { get } = scriptedApi()
+  const { body } = await get(`${API}/targets/host/drift`)
+  t.match(body, {
+    detected: true,
+    reason: null,
+    status: {
+      state: 'drifted',
+      reference: { origin: 'training', days: 16 },
+      anomaly_rate: { ratio: 0.04, limit: 0.015, detected: true },
+      page_hinkley: { statistic: 31.5, limit: 30, direction: 'up', usual: { sigma: 0.3 } },
+      distribution: { signals: 5, limit: 4, of: 36 },
+      signals: [
+        { signal: 'cpu_busy', distance: 0.75, limit: 0.5, drifted: true },
+        { signal: 'memory_used', drifted: false },
+      ],
+      events: [
+        { at: new Date(NOW).toISOString(), kind: 'confirmed', page_hinkley: { hours: 12 }, signals: ['cpu_busy'] },
+      ],
+    },
+  })
+  t.equal((await get(`${API}/targets/host/drift?signals=1`)).body.status.signals.length, 1)
+  t.equal((await get(`${API}/targets/host/drift?signals=0`)).body.error.field, 'signals')
+  const { get: bare } = scriptedApi({ drift: () => null })
+  t.match((await bare(`${API}/targets/host/drift`)).body, { detected: false, status: null, reason: /^rules alone/ })
+})
+
+t.test('explain gives the mean of a range, and bounds it', async (t) => {
+  const { get, state } = scriptedApi()
+  const path = `${API}/targets/host/explain`
+  const { body } = await get(`${path}?from=${NOW / 1000 - 600}&to=2026-01-02T03:04:05Z`)
+  t.strictSame(state.explained, { from: NOW - 600_000, to: NOW })
+  t.strictSame(body, {
+    target: 'host',
+    range: {
+      from: '2026-01-02T02:54:05.000Z',
+      to: '2026-01-02T03:04:05.000Z',
+      rows: { explained: 5, rules_alone: 1, unassessed: 0, not_kept: 0 },
+    },
+    reason: null,
+    primary: {
+      base: 1,
+      output: 3.5,
+      signals: [
+        { signal: 'cpu_busy', value: 3, share: 3 / 3.5 },
+        { signal: 'memory_used', value: -0.5, share: 0.5 / 3.5 },
+      ],
+    },
+  })
+  await get(`${path}?to=${NOW / 1000 - 7200}`)
+  t.strictSame(state.explained, { from: NOW - 3 * 3_600_000, to: NOW - 2 * 3_600_000 }, 'an hour by default')
+  t.equal((await get(`${API}/targets/new/explain?from=${NOW / 1000 - 60}`)).status, 200, 'rows of before a restart')
+  for (const [query, field, code] of [
+    ['from=yesterday', 'from', 'invalid'],
+    ['to=2026-01-02', 'to', 'invalid'],
+    ['from=10&to=10', 'from', 'empty_range'],
+    ['from=20&to=10', 'from', 'empty_range'],
+    [`from=${NOW / 1000 + 1}`, 'from', 'empty_range'],
+    ['from=0', 'from', 'range_too_long'],
+    [`from=${NOW / 1000 - 31 * 86_400 - 1}`, 'from', 'range_too_long'],
+    ['from=0&to=10&features=true', 'features', 'newest_row_only'],
+    ['to=10&forest=true', 'forest', 'newest_row_only'],
+    ['from=1&from=2', 'from', 'repeated_parameter'],
+  ] as const) {
+    const { status, body } = await get(`${path}?${query}`)
+    t.match({ status, ...body.error }, { status: 400, field, code }, query)
+  }
+  t.equal((await get(`${path}?from=${NOW / 1000 - 31 * 86_400}&features=false`)).status, 200)
+  t.match((await get(`${path}?from=0`)).body.error.message, 'at most 31 are explained at once')
+  t.equal((await get(`${API}/targets/typo/explain?from=1&to=2`)).status, 404)
+
+  const rows = { explained: 0, rulesAlone: 0, unassessed: 0, notKept: 0 }
+  for (const [counts, reason] of [
+    [{}, 'there are no rows'],
+    [{ unassessed: 3 }, 'none of these rows was assessed'],
+    [{ rulesAlone: 1, unassessed: 3 }, 'rules alone'],
+    [{ rulesAlone: 1, notKept: 1 }, 'were not kept'],
+  ] as const) {
+    const none = scriptedApi({
+      explainRange: (_, from, to) => ({ from, to, shap: null, rows: { ...rows, ...counts } }),
+    })
+    const { status, body } = await none.get(`${path}?to=10`)
+    t.match({ status, ...body }, { status: 200, primary: null, reason })
+  }
+})
+
 t.test('sensitivity is read and set, and said in words', async (t) => {
   const { get, send, state } = scriptedApi()
   const { body: five } = await get(`${API}/targets/host/settings`)

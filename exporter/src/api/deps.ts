@@ -1,7 +1,7 @@
 /** What the API needs from the other rooms. Whatever can fail may reject: the request then fails alone. */
-import type { Unit } from '@portent/core'
+import type { DriftStatus, Unit } from '@portent/core'
 import type { Context } from 'hono'
-import type { AlertEvent, Assessment, Hint, ModelState, Resource, Sample, SignalValues } from '../types.ts'
+import type { AlertEvent, Assessment, Hint, ModelState, Resource, Sample, Shap, SignalValues } from '../types.ts'
 
 /** pino's calling convention. */
 export interface ApiLogger {
@@ -57,6 +57,21 @@ export interface ShapFeatureValue {
   readonly signal: string
   readonly feature: string
   readonly value: number
+}
+
+/** The mean explanation of the rows of a range. */
+export interface RangeExplanation {
+  /** Unix ms; wider than what was asked for where only whole minutes are kept. */
+  readonly from: number
+  readonly to: number
+  /** Null where no row has one. */
+  readonly shap: Shap | null
+  readonly rows: {
+    readonly explained: number
+    readonly rulesAlone: number
+    readonly unassessed: number
+    readonly notKept: number
+  }
 }
 
 export interface ForestExplanation {
@@ -230,6 +245,10 @@ export interface ApiDeps {
   readonly hintSentence: (hint: Hint) => string
   /** Factors whose product is the trust. */
   readonly trustFactors?: (target: string) => Readonly<Record<string, number>> | null
+  /** Null where no model scores the target. */
+  readonly drift?: (target: string) => DriftStatus | null
+  /** Of [from, to), Unix ms. */
+  readonly explainRange: (target: string, from: number, to: number) => Maybe<RangeExplanation>
   readonly shapFeatures?: (target: string) => readonly ShapFeatureValue[] | null
   /** Exact TreeSHAP of the forest for the target's latest window; null where there is none. */
   readonly explainForest?: (target: string) => Promise<ForestExplanation | null>

@@ -8,6 +8,7 @@ import { bindOperations, directPaths } from './operations.ts'
 import type { Route } from './route.ts'
 import { alerts } from './routes/alerts.ts'
 import { collect } from './routes/collect.ts'
+import { drift } from './routes/drift.ts'
 import { explain } from './routes/explain.ts'
 import { health } from './routes/health.ts'
 import { history } from './routes/history.ts'
@@ -29,6 +30,7 @@ export const ROUTES: readonly Route[] = [
   signals,
   inventory,
   explain,
+  drift,
   settings,
   putSettings,
   ingest,
@@ -62,6 +64,7 @@ export type {
   ModelFacts,
   PerformanceFacts,
   PushedRow,
+  RangeExplanation,
   Rejection,
   ReloadOutcome,
   ScoredRow,

@@ -21,7 +21,7 @@ export const hintSchema = z
     signal: z.string(),
     value: finite.describe("In the signal's unit"),
     usual: z.strictObject({ low: finite, high: finite }).nullable().describe("Usual range in the signal's unit"),
-    direction: z.enum(['above', 'below', 'unsteady']),
+    direction: z.enum(['above', 'below', 'unsteady', 'stopped']),
     contribution: finite.describe('SHAP value of the signal, or points of health where rules alone speak'),
     sentence: z.string(),
   })

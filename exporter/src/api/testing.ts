@@ -1,5 +1,5 @@
 /** For tests: everything the API needs, in memory. */
-import { HOST_SIGNALS } from '@portent/core'
+import { type DriftStatus, HOST_SIGNALS } from '@portent/core'
 import { NOW, scriptedAlert, scriptedHost, scriptedPublisher } from '../publish/testing.ts'
 import type { Assessment } from '../types.ts'
 import type { ApiDeps, HistoryQuery, ModelFacts, PushedRow, ReloadOutcome, ScoreTable } from './deps.ts'
@@ -28,6 +28,25 @@ export const LOADED: ModelFacts = {
   },
 }
 
+const SCORE = { statistic: 31.5, limit: 30, direction: 'up', shift: 3.1, hours: 12 } as const
+const FAR = { signals: 5, limit: 4, of: 36 }
+
+export const DRIFTED: DriftStatus = {
+  state: 'drifted',
+  progress: 1,
+  reference: { origin: 'training', days: 16 },
+  anomalyRate: { ratio: 0.04, limit: 0.015, detected: true },
+  pageHinkley: { ...SCORE, detected: true, usual: { mean: 0.1, sigma: 0.3, hours: 288 } },
+  distribution: { ...FAR, detected: true },
+  signals: [
+    { signal: 'cpu_busy', distance: 0.75, limit: 0.5, shift: 2 },
+    { signal: 'memory_used', distance: 0.25, limit: 0.5, shift: -0.25 },
+  ],
+  events: [
+    { kind: 'confirmed', by: 'score_and_signals', at: NOW, score: SCORE, distribution: FAR, signals: ['cpu_busy'] },
+  ],
+}
+
 /** `remote` is where requests come from; change the other fields to script what the rooms behind answer. */
 export function scriptedApi(over: Partial<ApiDeps> = {}) {
   const { publisher, self } = scriptedPublisher()
@@ -48,6 +67,7 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
     alerts: Array.from({ length: 5 }, (_, i) => scriptedAlert({ id: 5 - i })),
     sensitivity: new Map<string, number>(),
     asked: null as HistoryQuery | null,
+    explained: null as { from: number; to: number } | null,
     ingested: [] as PushedRow[],
     collecting: true,
     scored: null as ScoreTable | null,
@@ -83,6 +103,12 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
     usualRange: (_target, signal) => (signal === 'memory_used' ? { low: 0.3, high: 0.6 } : null),
     hintSentence: ({ signal, value }) => `${signal} is ${value}`,
     trustFactors: () => ({ coverage: 1, history: 0.8, drift: 1, model: 1 }),
+    drift: () => DRIFTED,
+    explainRange: (_target, from, to) => {
+      state.explained = { from, to }
+      const shap = { base: 1, output: 3.5, signals: { memory_used: -0.5, cpu_busy: 3 } }
+      return { from, to, shap, rows: { explained: 5, rulesAlone: 1, unassessed: 0, notKept: 0 } }
+    },
     shapFeatures: () => [{ signal: 'cpu_busy', feature: 'last', value: 2.5 }],
     explainForest: async () => ({ base: 8, output: 11, signals: { cpu_busy: 4, memory_used: -1 } }),
     sensitivity: (target) => state.sensitivity.get(target) ?? 5,

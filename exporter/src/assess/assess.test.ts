@@ -1,6 +1,8 @@
+import { GREEN, type RowOutcome, TargetState } from '@portent/core'
 import t from 'tap'
 import type { Resource } from '../types.ts'
 import { Escalation } from './alerts.ts'
+import { assess } from './assess.ts'
 import { hintsOfPenalties, hintsOfShap } from './hints.ts'
 import { type SeverityInputs, severityOf } from './severity.ts'
 import { symptomsOf } from './symptoms.ts'
@@ -20,6 +22,7 @@ t.test('severity follows its table', async (t) => {
     resources: Resource[] = [roomy],
     alarm = true,
   ): SeverityInputs => ({ risk, confidence, trust, symptoms, resources, alarm })
+  const left = (...hours: number[]) => hours.map((h, i) => ({ resource: `mount ${i}`, seconds: 3600 * h }))
   const table: [string, SeverityInputs, string][] = [
     ['a quiet host', row('green', 0.5, 1, [], [], false), 'none'],
     ['unusual, but healthy', row('green', 0.999, 1), 'info'],
@@ -30,12 +33,19 @@ t.test('severity follows its table', async (t) => {
     ['red with a symptom, less sure', row('red', 0.999, 0.8, ['slow']), 'warning'],
     ['red and not believed', row('red', 1, 0.2, ['slow']), 'info'],
     ['a hard limit reached', row('green', 0.1, 0.1, [], [roomy, full]), 'critical'],
+    ['runs out in a day at the soonest', { ...row('green', 0.1, 1, [], [], false), exhaustion: left(24) }, 'warning'],
+    ['runs out later than that', { ...row('green', 0.1, 1, [], [], false), exhaustion: left(24.1) }, 'none'],
+    ['runs out in four hours at the soonest', { ...row('green', 0.1, 0), exhaustion: left(9, 4) }, 'critical'],
+    ['runs out today, and more', { ...row('red', 1, 1, ['slow']), exhaustion: left(9) }, 'critical'],
+    ['when it runs out is not known', { ...row('green', 0, 1), exhaustion: left(Number.NaN) }, 'info'],
     ['rules alone', row('yellow', null, 0, ['cpu_busy 99 % is above 90 %']), 'warning'],
     ['confidence that is not a number', row('red', Number.NaN, 1, ['slow']), 'info'],
     ['trust that is not a number', row('red', 1, Number.NaN, ['slow']), 'info'],
   ]
   for (const [name, inputs, severity] of table) t.equal(severityOf(inputs).severity, severity, name)
   t.match(severityOf(row('green', 0, 0, [], [full])).reason, 'filesystem:/var has reached its limit')
+  const soon = { ...row('green', 0, 0), exhaustion: left(30, 3.25) }
+  t.match(severityOf(soon).reason, 'mount 1 may run out within 3.3 hours')
 })
 
 t.test('trust is coverage x history x drift x model state', async (t) => {
@@ -96,6 +106,64 @@ t.test('hints rank the signals by their share, with direction and usual range', 
   )
 })
 
+t.test('what has stopped comes first, however little the score sees of it', async (t) => {
+  const shap = { base: 1, output: 11, signals: { a: 6, b: 3.5, c: 0.5, d: -0.5, e: 1 } }
+  const features = new Float64Array(30).fill(5)
+  const usual = () => ({ low: 1, middle: 2, high: 3 })
+  const values = { a: 9, b: 9, c: 0, d: 0, e: 9 }
+  const hints = hintsOfShap(shap, features, { values, usual, stopped: ['d', 'c', 'gone'] })
+  t.same(
+    hints.map((h) => [h.signal, h.direction, h.contribution]),
+    [
+      ['c', 'stopped', 0.5],
+      ['d', 'stopped', -0.5],
+      ['a', 'above', 6],
+    ],
+    'and none is named twice',
+  )
+  const [hint] = hintsOfShap(shap, features, { values: { b: 0 }, usual: () => null, stopped: ['b'] })
+  t.equal(hint && hintSentence(hint), 'b has stopped: exactly 0, never so before')
+})
+
+t.test('a row that is held against a recurring job says so', async (t) => {
+  const scores = {
+    anomaly: { ensemble: 0.9 },
+    raw: 1.8,
+    ranking: 1.8,
+    threshold: 2,
+    over: false,
+    alarm: false,
+    confidence: 0.99,
+    budget: { requested: 0.005, realised: 0 },
+    recurring: true,
+    stopped: [],
+  }
+  const reason = (more: Partial<typeof scores>) => {
+    const outcome: RowOutcome = {
+      scores: { ...scores, ...more },
+      health: 85,
+      risk: GREEN,
+      penalties: [],
+      drift: null,
+      failureFeatures: null,
+    }
+    const { assessment } = assess({
+      row: { target: 'host', at: 0, values: {}, resources: [] },
+      state: new TargetState(null, { intervalSeconds: 10, sensitivity: 5 }),
+      outcome,
+      manifest: null,
+      shap: null,
+      features: null,
+      failureProbability: null,
+      intervalSeconds: 10,
+      sensitivity: 5,
+    })
+    return assessment.riskReason
+  }
+  t.equal(reason({}), 'health 85, anomaly 0.90 of the threshold, recurs at this hour')
+  t.equal(reason({ recurring: false }), 'health 85, anomaly 0.90 of the threshold')
+})
+
 t.test('values are written with the units an operator reads', async (t) => {
   const table: [string, number, string][] = [
     ['cpu_busy', 0.934, '93.4 %'],
@@ -113,4 +181,14 @@ t.test('values are written with the units an operator reads', async (t) => {
   const hint = { signal: 'cpu_busy', value: 0.98, direction: 'above', contribution: 3 } as const
   t.equal(hintSentence({ ...hint, usual: { low: 0.02, high: 0.09 } }), 'cpu_busy 98.0 %, usually 2.00 % to 9.00 %')
   t.equal(hintSentence({ ...hint, usual: null }), 'cpu_busy 98.0 %', 'what is usual is not known yet')
+  t.equal(
+    hintSentence({
+      signal: 'network_receive',
+      value: 0,
+      usual: { low: 2048, high: 4096 },
+      direction: 'stopped',
+      contribution: 0,
+    }),
+    'network_receive has stopped: exactly 0, never so before, usually 2.00 KiB/s to 4.00 KiB/s',
+  )
 })

@@ -38,7 +38,7 @@ export function assess(inputs: AssessInputs): Assessed {
     coverage: state.coverage,
     rows: state.rows,
     intervalSeconds,
-    driftDetected: drift?.detected ?? false,
+    driftDetected: state.drift?.detected ?? false,
     modelActive: scores !== null,
   })
   const symptoms = symptomsOf(row.values, penalties, state.usual.middle('response_time'))
@@ -53,7 +53,7 @@ export function assess(inputs: AssessInputs): Assessed {
   const anomaly = scores?.anomaly.ensemble ?? 0
   const hints =
     shap && features && anomaly >= WORTH_A_HINT
-      ? hintsOfShap(shap, features, { values: row.values, usual })
+      ? hintsOfShap(shap, features, { values: row.values, usual, stopped: scores?.stopped ?? [] })
       : hintsOfPenalties(penalties, usual)
 
   const assessment: Assessment = {
@@ -76,7 +76,7 @@ export function assess(inputs: AssessInputs): Assessed {
     warmup: {
       window: state.windowProgress,
       failure: state.failure?.progress ?? 0,
-      drift: state.drift.progress,
+      drift: state.drift?.rate.progress ?? 0,
     },
     coverage: state.coverage,
     trust: trust.value,
@@ -99,6 +99,7 @@ function failureOf({ manifest, failureProbability }: AssessInputs): Assessment['
 function riskReason({ health, scores, penalties }: RowOutcome, hints: readonly string[]): string {
   const parts = [`health ${health.toFixed(0)}`]
   if (scores) parts.push(`anomaly ${(scores.anomaly.ensemble as number).toFixed(2)} of the threshold`)
+  if (scores?.recurring) parts.push('recurs at this hour')
   const points = penalties.reduce((sum, p) => sum + p.points, 0)
   if (points > 0) parts.push(`${points.toFixed(0)} points off for ${penalties.map((p) => p.signal).join(', ')}`)
   return [parts.join(', '), ...hints].join('; ')

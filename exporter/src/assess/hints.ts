@@ -9,17 +9,28 @@ const LEAST_SHARE = 0.1
 interface HintInputs {
   readonly values: SignalValues
   readonly usual: (signal: string) => UsualRange | null
+  /** Signals that were never 0 and stand at 0. */
+  readonly stopped?: readonly string[]
 }
 
 /**
+ * Signals that have stopped come first: that is what made the row an alarm, however little a score sees of it.
+ *
  * @param features centred standardised features of the row [F], signals in the order of `shap.signals`
  */
-export function hintsOfShap(shap: Shap, features: Float64Array, { values, usual }: HintInputs): Hint[] {
+export function hintsOfShap(shap: Shap, features: Float64Array, { values, usual, stopped = [] }: HintInputs): Hint[] {
   const names = Object.keys(shap.signals)
   let positive = 0
   for (const signal of names) positive += Math.max(0, shap.signals[signal] as number)
-  const of = (signal: string) => shap.signals[signal] as number
-  return names
+  const of = (signal: string) => shap.signals[signal] ?? 0
+  const still = stopped
+    .filter((signal) => values[signal] === 0)
+    .sort((a, b) => of(b) - of(a))
+    .map((signal): Hint => {
+      return { signal, value: 0, usual: rangeOf(usual(signal)), direction: 'stopped', contribution: of(signal) }
+    })
+  const unusual = names
+    .filter((signal) => !stopped.includes(signal))
     .filter((signal) => of(signal) > 0 && of(signal) >= LEAST_SHARE * positive && values[signal] !== undefined)
     .sort((a, b) => of(b) - of(a))
     .map((signal): Hint => {
@@ -29,7 +40,7 @@ export function hintsOfShap(shap: Shap, features: Float64Array, { values, usual 
       return { signal, value, usual: range, direction, contribution: of(signal) }
     })
     .filter((hint) => hint.direction === 'unsteady' || !isUsual(hint))
-    .slice(0, MOST)
+  return [...still, ...unusual].slice(0, MOST)
 }
 
 /** Its window is unusual, its newest value is not: no reason that an operator could see. */

@@ -3,6 +3,10 @@ import type { Resource, Risk, Severity } from '../types.ts'
 
 const WARNING_SURE = 0.5
 const CRITICAL_SURE = 0.8
+const HOUR = 3600
+/** A resource that may run out within so many seconds. */
+const WARNING_LEFT = 24 * HOUR
+const CRITICAL_LEFT = 4 * HOUR
 /** A resource this full has reached its hard limit. */
 const HARD_LIMIT = 0.99
 
@@ -14,6 +18,8 @@ export interface SeverityInputs {
   readonly trust: number
   readonly symptoms: readonly string[]
   readonly resources: readonly Resource[]
+  /** Seconds to the lower bound of when each resource runs out, for those that a forecast says it of. */
+  readonly exhaustion?: readonly { readonly resource: string; readonly seconds: number }[]
 }
 
 export interface Decision {
@@ -21,9 +27,21 @@ export interface Decision {
   readonly reason: string
 }
 
-export function severityOf({ risk, alarm, confidence, trust, symptoms, resources }: SeverityInputs): Decision {
+export function severityOf(inputs: SeverityInputs): Decision {
+  const { resources, exhaustion = [] } = inputs
   const exhausted = resources.find((r) => r.used >= HARD_LIMIT)
   if (exhausted) return { severity: 'critical', reason: `${exhausted.resource} has reached its limit` }
+  const next = exhaustion.reduce((a, b) => (b.seconds < a.seconds ? b : a), { resource: '', seconds: Infinity })
+  const soon = `${next.resource} may run out within ${(next.seconds / HOUR).toFixed(1)} hours`
+  if (next.seconds <= CRITICAL_LEFT) return { severity: 'critical', reason: soon }
+  const decision = byRisk(inputs)
+  if (next.seconds <= WARNING_LEFT && (decision.severity === 'none' || decision.severity === 'info')) {
+    return { severity: 'warning', reason: soon }
+  }
+  return decision
+}
+
+function byRisk({ risk, alarm, confidence, trust, symptoms }: SeverityInputs): Decision {
   if (risk === 'green') {
     return alarm
       ? { severity: 'info', reason: 'unusual, but risk is green' }

@@ -35,7 +35,10 @@ export function formatValue(signal: string, value: number): string {
 
 /** `cpu_busy 98 %, usually 2.0 % to 9.5 %`. */
 export function hintSentence({ signal, value, usual, direction }: Hint): string {
-  const now = `${signal} ${formatValue(signal, value)}`
+  const now =
+    direction === 'stopped'
+      ? `${signal} has stopped: exactly 0, never so before`
+      : `${signal} ${formatValue(signal, value)}`
   if (usual === null) return direction === 'unsteady' ? `${now}, unsteady` : now
   const range = `usually ${formatValue(signal, usual.low)} to ${formatValue(signal, usual.high)}`
   return direction === 'unsteady' ? `${now}, unsteady; ${range}` : `${now}, ${range}`

@@ -124,7 +124,7 @@ function check<T>(schema: z.ZodType<T>, json: unknown, file: string): T {
   throw new BundleError('manifest', `${file}: ${issue?.path.join('.') || 'document'}: ${issue?.message}`)
 }
 
-function checkConsistency({ signals, features, center, detectors, explain }: Manifest): void {
+function checkConsistency({ signals, features, center, detectors, drift, explain }: Manifest): void {
   const fail = (message: string): never => {
     throw new BundleError('manifest', `manifest.json: ${message}`)
   }
@@ -136,6 +136,10 @@ function checkConsistency({ signals, features, center, detectors, explain }: Man
   expect('features.scale', features.scale.length, width)
   expect('explain.base', explain.base.length, width)
   if (center.mode === 'follow') expect('center.prior_rows', center.prior_rows.length, width)
+  if (drift) {
+    expect('drift.quantiles', drift.quantiles.length, signals.length)
+    expect('drift.worst', drift.worst.length, signals.length)
+  }
   const names = detectors.map((x) => x.name)
   const twice = (list: readonly string[]) => list.find((x, i) => list.indexOf(x) !== i)
   const signal = twice(signals.map((s) => s.name))

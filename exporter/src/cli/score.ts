@@ -17,7 +17,8 @@ timestamp,score,score_raw,threshold,alarm,confidence,health,drift
   alarm       1 from a row over the threshold until the score has calmed down
   confidence  share of recent rows that lie below score_raw
   health      0-100
-  drift       1 = sustained anomaly rate; empty until 200 rows are known
+  drift       1 = the host is not what it was: the level of the score and the signals have both moved, and the last day is
+              not taken as usual yet; empty until 200 rows are known
 
 The file has a header that names the columns; a column timestamp (seconds, or ISO 8601) is optional. Empty cells and NaN
 are missing values. Signals of the bundle that the file lacks are absent; columns that the bundle does not know are left

@@ -7,7 +7,7 @@
  */
 
 import { BUNDLE_REASONS } from '../bundle/reasons.ts'
-import { RISKS, SEVERITIES } from '../types.ts'
+import { DRIFT_SIGNS, RISKS, SEVERITIES } from '../types.ts'
 
 export type MetricType = 'gauge' | 'counter' | 'histogram'
 
@@ -109,13 +109,18 @@ export const TARGET_METRICS = [
     ...ratio,
     when: 'failure window',
   }),
-  gauge('portent_drift_ratio', T, 'Share of recent rows in alarm, measured against the budget to find drift.', {
+  gauge('portent_drift_ratio', T, 'Share of the last 200 rows over the threshold.', {
     ...ratio,
     when: 'drift window',
   }),
-  gauge('portent_drift_detected', T, 'Whether the model no longer fits what is usual for the target.', {
+  gauge('portent_drift_detected', T, 'Whether a drift of the target is confirmed, and neither re-based nor passed.', {
     when: 'drift window',
   }),
+  gauge('portent_drift_score', ['target', 'sign'], 'How far each sign of drift is: 1 is its limit.', {
+    when: 'drift window',
+    values: { sign: DRIFT_SIGNS },
+  }),
+  counter('portent_drifts_total', T, 'Drifts confirmed.', { when: 'drift window' }),
   gauge('portent_false_alarm_budget_ratio', ['target', 'kind'], 'Share of rows in alarm, as asked for and as seen.', {
     ...ratio,
     ...scores,

@@ -1,6 +1,6 @@
 /** One assessment -> its series, in the order of importance by which a target's limit of series is spent. */
 import { HOST_SIGNALS, type Unit } from '@portent/core'
-import { type Assessment, MODEL_STATES, RISKS, SEVERITIES } from '../types.ts'
+import { type Assessment, DRIFT_SIGNS, MODEL_STATES, RISKS, SEVERITIES } from '../types.ts'
 import { ALERT_SEVERITIES, TARGET_METRICS, type TargetMetric } from './catalogue.ts'
 import { type SeriesWriter, wellFormed } from './exposition.ts'
 
@@ -62,6 +62,8 @@ const F = {
   failure: id('portent_failure_probability_ratio'),
   drift: id('portent_drift_ratio'),
   drifted: id('portent_drift_detected'),
+  driftScore: id('portent_drift_score'),
+  drifts: id('portent_drifts_total'),
   budget: id('portent_false_alarm_budget_ratio'),
   alerts: id('portent_alerts_total'),
   coverage: id('portent_signal_coverage_ratio'),
@@ -113,6 +115,11 @@ export function writeSeries(
   if (a.drift !== null) {
     w.put(F.drift, '', a.drift.ratio)
     w.put(F.drifted, '', Number(a.drift.detected))
+    w.put(F.drifts, '', a.drift.confirmed)
+    for (const sign of DRIFT_SIGNS) {
+      const score = a.drift.scores[sign]
+      if (score !== null) w.put(F.driftScore, sign, score)
+    }
   }
   for (const severity of ALERT_SEVERITIES) w.put(F.alerts, severity, alerts?.get(severity) ?? 0)
   w.put(F.coverage, '', a.coverage)

@@ -46,7 +46,12 @@ export function scriptedHost(over: Partial<Assessment> = {}): Assessment {
       { signal: 'cpu_busy', value: 0.96875, usual: { low: 0.05, high: 0.25 }, direction: 'above', contribution: 2.5 },
     ],
     failure: { horizonSeconds: 3600, probability: 0.125 },
-    drift: { ratio: 0.015625, detected: false },
+    drift: {
+      ratio: 0.015625,
+      detected: false,
+      scores: { anomaly_rate: 1.0625, page_hinkley: 0.25, distribution: 0.5 },
+      confirmed: 2,
+    },
     warmup: { window: 1, failure: 1, drift: 1 },
     coverage: 1,
     trust: 0.8,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { emptyInputs, type ModelInputs, parseCsv, TargetState, type TimedRow } from '@portent/core'
 import t from 'tap'
 import { readBundle } from '../bundle/files.ts'
-import { SHIPPED } from '../bundle/testing.ts'
+import { editManifest, SHIPPED, sign } from '../bundle/testing.ts'
 import { OnnxModel } from '../detect/model.ts'
 import { primaryShap } from '../explain/primary.ts'
 import {
@@ -103,6 +103,34 @@ t.test('blocks of rows give what the service gives row by row', async (t) => {
     t.strictSame(wrong, [], `blocks of ${blockRows}`)
     t.ok(found.some((row) => row.alarm) && found.some((row) => row.drift !== null) && found.some((x) => x.unscored))
   }
+})
+
+t.test('a drift is confirmed at the same row in blocks and row by row, and whatever comes later', async (t) => {
+  const path = frozenBundle(join(folder, 'hourly'))
+  editManifest(path, (manifest) => {
+    manifest.interval_seconds = 3600
+  })
+  sign(path)
+  const hourly = await OnnxModel.load(await readBundle(path))
+  t.teardown(() => hourly.release())
+  const moved = 240
+  const noise = (i: number, j: number) => Math.abs(Math.sin(12.9898 * i + 78.233 * j) * 43758.5453) % 1
+  const rows = Array.from({ length: moved + 48 }, (_, i): TimedRow => {
+    const usual = 0.2 + 0.05 * Math.sin((2 * Math.PI * i) / 24) + (i < moved ? 0 : 0.3)
+    const values = hourly.manifest.signals.map(({ name }, j) => [name, usual + 0.05 * noise(i, j)])
+    return { at: i * 3_600_000, values: Object.fromEntries(values) }
+  })
+  const drifts = (all: readonly ReplayedRow[]) => all.flatMap((row, i) => (row.drift ? [i] : []))
+  const whole = drifts(await replayed(hourly, rows))
+  t.ok((whole[0] ?? 0) > moved && (whole[0] ?? 999) < moved + 24, `confirmed at ${whole[0]}`)
+  t.equal(whole.length, 12, 'and re-based twelve hours later')
+  const expected = await oneByOne(hourly, rows)
+  t.strictSame(
+    whole,
+    expected.flatMap(({ outcome }, i) => (outcome.drift?.detected ? [i] : [])),
+  )
+  const cut = (whole[0] ?? 0) + 1
+  t.strictSame(drifts(await replayed(hourly, rows.slice(0, cut), { blockRows: 64 })), [cut - 1])
 })
 
 t.test('where the centre follows, rows go one by one', async (t) => {

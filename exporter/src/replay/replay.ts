@@ -37,7 +37,7 @@ export interface ReplayedRow {
   readonly confidence: number
   /** 0-100. */
   readonly health: number
-  /** Null until its window is full. */
+  /** A drift is confirmed, and neither re-based nor passed; null until 200 rows are known. */
   readonly drift: boolean | null
   /** Null where not asked for, or where the models could not take the row. */
   readonly shap: PrimaryShap | null

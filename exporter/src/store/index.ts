@@ -10,6 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AlertEvent, Row } from '../types.ts'
 import { type Connection, limitPages, PAGE_BYTES } from './connection.ts'
 import { kindOf, wrap } from './errors.ts'
+import { type Explained, explained } from './explained.ts'
 import { Pending, type WriteResult } from './pending.ts'
 import type { Retention } from './purge.ts'
 import { type Range, type RangeFields, range } from './range.ts'
@@ -22,6 +23,7 @@ import { decode } from './values.ts'
 import type { Fate, HistoryEntry } from './writer.ts'
 
 export { StoreError, type StoreErrorKind } from './errors.ts'
+export type { Explained } from './explained.ts'
 export { lockStore, type StoreLock } from './lock.ts'
 export {
   ASSESSMENT_FIELDS,
@@ -201,17 +203,14 @@ export class Store {
     ingest: (rows: readonly Row[]): Fate[] => this.#pending.ingest(rows),
 
     /** See {@link Range}: raw rows or minutes in steps of `step` ms. An unknown target has no points. */
-    range: async (target: string, from: number, to: number, step: number, fields: RangeFields): Promise<Range> => {
-      try {
-        return await this.#session.run('reading history', ({ db, tables }) =>
-          range(db, tables, tables.targets.find(target)?.id ?? -1, from, to, step, fields),
-        )
-      } catch (error) {
-        // Found between two pages, where `run` does not see it.
-        if (kindOf(error) === 'corrupt' && !this.#session.closed) this.#session.recover()
-        throw wrap(error, 'reading history', this.#file)
-      }
-    },
+    range: (target: string, from: number, to: number, step: number, fields: RangeFields): Promise<Range> =>
+      this.#inPages(({ db, tables }) =>
+        range(db, tables, tables.targets.find(target)?.id ?? -1, from, to, step, fields),
+      ),
+
+    /** The mean explanation of the rows of [from, to) (Unix ms). An unknown target has no rows. */
+    explained: (target: string, from: number, to: number): Promise<Explained> =>
+      this.#inPages(({ tables }) => explained(tables, tables.targets.find(target)?.id ?? -1, from, to)),
 
     /** Raw rows of [from, to] (Unix ms), oldest first. */
     rows: (target: string, from: number, to: number, limit = 1000): Row[] =>
@@ -274,6 +273,17 @@ export class Store {
     this.#pending.flush()
     this.#session.close()
     return this.#pending.rows
+  }
+
+  async #inPages<T>(read: (open: Connection) => Promise<T>): Promise<T> {
+    const doing = 'reading history'
+    try {
+      return await this.#session.run(doing, read)
+    } catch (error) {
+      // Found between two pages, where `run` does not see it.
+      if (kindOf(error) === 'corrupt' && !this.#session.closed) this.#session.recover()
+      throw wrap(error, doing, this.#file)
+    }
   }
 
   #pragma(name: string): number {

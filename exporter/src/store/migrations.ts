@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3'
 import { StoreError } from './errors.ts'
 import { ALERTS } from './tables/alerts.ts'
 import { ASSESSMENTS } from './tables/assessments.ts'
-import { ASSESSMENTS_MINUTE } from './tables/assessments_minute.ts'
+import { ASSESSMENTS_MINUTE, ASSESSMENTS_MINUTE_SHAP } from './tables/assessments_minute.ts'
 import { READINGS } from './tables/readings.ts'
 import { READINGS_MINUTE } from './tables/readings_minute.ts'
 import { SETTINGS } from './tables/settings.ts'
@@ -36,6 +36,7 @@ export const MIGRATIONS: readonly Migration[] = [
       STATE,
     ].join('\n'),
   },
+  { version: 2, name: 'explanations of minutes', sql: ASSESSMENTS_MINUTE_SHAP },
 ]
 
 const hasTable = (db: Database, name: string) =>

@@ -3,6 +3,7 @@
  * holds, so the tables are right at every commit; after a restart, or for a late row, it goes on from what is stored.
  */
 import { type Assessment, RISKS } from '../types.ts'
+import { type KeptShap, ShapTotals } from './shap.ts'
 import { anomalyOf } from './tables/assessments.ts'
 import type { AssessmentMinute } from './tables/assessments_minute.ts'
 import type { StoredReadingMinute } from './tables/readings_minute.ts'
@@ -17,6 +18,7 @@ export class Minute {
   /** In the minute tables, null before it is stored. */
   id: number | null = null
   changed = false
+  readonly shap = new ShapTotals()
   #set: SignalSet
   #sums: Float64Array
   #counts: Uint16Array
@@ -76,8 +78,10 @@ export class Minute {
     }
   }
 
-  addAssessment(a: Assessment): void {
+  /** @param shap as it is kept of the row, null where it has none */
+  addAssessment(a: Assessment, shap: KeptShap | null): void {
     this.changed = true
+    if (shap) this.shap.add(shap)
     this.#assessed = addAssessment(this.#assessed, a)
   }
 

@@ -15,13 +15,15 @@ function memory(options: Partial<StoreOptions> = {}) {
 
 t.test('migrations run once, in order, and each is recorded', async (t) => {
   const db = new Database(':memory:')
-  t.same(migrate(db, 'x', 5), [1])
+  t.same(migrate(db, 'x', 5, MIGRATIONS.slice(0, 1)), [1])
+  t.same(migrate(db, 'x', 6), [2])
   t.same(migrate(db, 'x', 6), [])
-  const more = [...MIGRATIONS, { version: 2, name: 'more', sql: 'CREATE TABLE more (x)' }]
-  t.same(migrate(db, 'x', 7, more), [2])
+  const more = [...MIGRATIONS, { version: 3, name: 'more', sql: 'CREATE TABLE more (x)' }]
+  t.same(migrate(db, 'x', 7, more), [3])
   t.same(db.prepare('SELECT version, at FROM schema_migrations').all(), [
     { version: 1, at: 5 },
-    { version: 2, at: 7 },
+    { version: 2, at: 6 },
+    { version: 3, at: 7 },
   ])
   t.same(
     MIGRATIONS.map((m) => m.version),
@@ -32,10 +34,10 @@ t.test('migrations run once, in order, and each is recorded', async (t) => {
 t.test('a migration that fails leaves the schema before it', async (t) => {
   const db = new Database(':memory:')
   migrate(db, 'x', 5)
-  const broken = [...MIGRATIONS, { version: 2, name: 'broken', sql: 'CREATE TABLE more (x); SELECT nonsense' }]
+  const broken = [...MIGRATIONS, { version: 3, name: 'broken', sql: 'CREATE TABLE more (x); SELECT nonsense' }]
   t.throws(() => migrate(db, 'x', 6, broken), /nonsense/)
   t.equal(db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'more'").get(), undefined)
-  t.equal(db.prepare('SELECT max(version) FROM schema_migrations').pluck().get(), 1)
+  t.equal(db.prepare('SELECT max(version) FROM schema_migrations').pluck().get(), 2)
 })
 
 t.test('rows and assessments come back as they went in, and what is absent stays absent', async (t) => {
@@ -58,7 +60,12 @@ t.test('rows and assessments come back as they went in, and what is absent stays
     penalties: [penalty],
     symptoms: ['slow'],
     failure: { horizonSeconds: 3600, probability: 0.125 },
-    drift: { ratio: 0.5, detected: true },
+    drift: {
+      ratio: 0.5,
+      detected: true,
+      scores: { anomaly_rate: 2, page_hinkley: 1.5, distribution: null },
+      confirmed: 1,
+    },
   }
   const result = store.history.write([
     entry(T0, { cpu_busy: 0.5, memory_used: 0.1 }),
@@ -86,7 +93,8 @@ t.test('rows and assessments come back as they went in, and what is absent stays
   )
   t.strictSame(red?.shap, shap)
   t.strictSame(red?.hints, [hint])
-  t.strictSame([red?.risk, red?.severity, red?.failure, red?.drift], ['red', 'warning', bad.failure, bad.drift])
+  t.strictSame([red?.risk, red?.severity, red?.failure], ['red', 'warning', bad.failure])
+  t.strictSame(red?.drift, { ratio: 0.5, detected: true })
   t.strictSame(red?.reasons, {
     risk: 'health is 90',
     severity: 'nothing is wrong',

@@ -4,6 +4,7 @@
  */
 import type { Assessment, Row } from '../types.ts'
 import { Minute, minuteOf } from './minute.ts'
+import { decodeShap, type KeptShap } from './shap.ts'
 import type { Tables } from './tables/index.ts'
 import type { SignalSet } from './tables/signal_sets.ts'
 import type { TargetKind } from './tables/targets.ts'
@@ -50,8 +51,8 @@ export class Writer {
   readonly #tables: Tables
   readonly #kinds: ReadonlyMap<string, TargetKind>
   readonly #known = new Map<string, Known>()
-  #shap = EMPTY
-  #shapBytes = bytesOf(EMPTY)
+  #shap = new Float32Array(0)
+  #shapBytes = bytesOf(this.#shap)
 
   /** `kinds`: of the targets that were ensured; any other is a host. */
   constructor(tables: Tables, kinds: ReadonlyMap<string, TargetKind>) {
@@ -82,13 +83,13 @@ export class Writer {
           result.duplicates++
           continue
         }
-        this.#assess(target, id, assessment)
+        const shap = this.#assess(target, id, assessment)
         if (inserted !== null) {
           this.#addReading(target, set, row.at)
           if (row.at < target.newest) result.late++
           else target.newest = row.at
         }
-        this.#minuteOf(target, row.at, set).addAssessment(assessment)
+        this.#minuteOf(target, row.at, set).addAssessment(assessment, shap)
         touched.add(target)
         result.written++
       }
@@ -149,11 +150,12 @@ export class Writer {
     return set
   }
 
-  #assess(target: Known, id: number, assessment: Assessment): void {
+  /** Returns the explanation as it is kept; its numbers are those of this row until the next. */
+  #assess(target: Known, id: number, assessment: Assessment): KeptShap | null {
     const { shap } = assessment
     if (!shap) {
       this.#tables.assessments.insert(id, assessment, null, null)
-      return
+      return null
     }
     const names = Object.keys(shap.signals)
     const set =
@@ -161,16 +163,16 @@ export class Writer {
         ? target.shapSet
         : this.#tables.signalSets.of(names)
     target.shapSet = set
-    if (this.#shap.length !== set.names.length + 2) {
-      this.#shap = new Float64Array(set.names.length + 2)
+    if (this.#shap.length !== set.names.length + 1) {
+      this.#shap = new Float32Array(set.names.length + 1)
       this.#shapBytes = bytesOf(this.#shap)
     }
     this.#shap[0] = finite(shap.base)
-    this.#shap[1] = finite(shap.output)
     set.names.forEach((name, i) => {
-      this.#shap[i + 2] = finite(shap.signals[name])
+      this.#shap[i + 1] = finite(shap.signals[name])
     })
     this.#tables.assessments.insert(id, assessment, set.id, this.#shapBytes)
+    return { set, mean: this.#shap }
   }
 
   /** The minute that holds `at`; `set` is that of a minute without rows. */
@@ -178,9 +180,15 @@ export class Writer {
     const start = minuteOf(at)
     if (target.minute?.at === start) return target.minute
     this.#putMinute(target)
-    const stored = this.#tables.readingsMinute.get(target.id, start)
-    const storedSet = stored ? this.#tables.signalSets.get(stored.set) : set
-    const minute = new Minute(start, storedSet, stored, stored && this.#tables.assessmentsMinute.get(stored.id))
+    const { readingsMinute, assessmentsMinute, signalSets } = this.#tables
+    const stored = readingsMinute.get(target.id, start)
+    const storedSet = stored ? signalSets.get(stored.set) : set
+    const minute = new Minute(start, storedSet, stored, stored && assessmentsMinute.get(stored.id))
+    const { shap_count, shap_set_id, shap } = (stored && assessmentsMinute.shap(stored.id)) ?? {}
+    if (shap && shap_set_id) {
+      const shapSet = signalSets.get(shap_set_id)
+      minute.shap.add({ set: shapSet, mean: decodeShap(shap, shapSet.names.length) }, shap_count)
+    }
     target.minute = minute
     return minute
   }
@@ -205,12 +213,20 @@ export class Writer {
     if (!minute?.changed) return
     minute.id = this.#tables.readingsMinute.put(minute.id, id, minute.at, minute.readings())
     const assessed = minute.assessed()
-    if (assessed) this.#tables.assessmentsMinute.put(minute.id, assessed)
+    if (assessed) {
+      const kept = minute.shap.kept(this.#tables.signalSets)
+      this.#tables.assessmentsMinute.put(minute.id, assessed, {
+        shap_count: minute.shap.rows,
+        shap_set_id: kept?.set.id ?? null,
+        shap: kept && bytesOf(kept.mean),
+      })
+    }
     minute.changed = false
   }
 }
 
-const finite = (x: number | undefined) => (x !== undefined && Number.isFinite(x) ? x : 0)
+/** Also as a float32. */
+const finite = (x: number | undefined) => (x !== undefined && Number.isFinite(Math.fround(x)) ? x : 0)
 
 /** False if a name is not of the set. */
 function fill(into: Float64Array, set: SignalSet, values: Row['values']): boolean {

@@ -83,6 +83,8 @@ export function apiDeps(rooms: Rooms): ApiDeps {
       const { value: _, ...factors } = trust
       return factors
     },
+    explainRange: (target, from, to) => store.history.explained(target, from, to),
+    drift: (target) => tracked(target)?.state.drift?.status() ?? null,
     shapFeatures: (target) => shapFeaturesOf(cycle, target),
     explainForest: (target) => explainForest(rooms, target),
 

@@ -54,6 +54,8 @@ export const health = defineRoute({
         budget: z
           .strictObject({ requested: share, realised: share })
           .describe('Share of rows in alarm, as asked for and as seen'),
+        recurring: z.boolean().describe('The threshold is what a job that recurs at this hour reached before'),
+        stopped: z.array(z.string()).describe('Signals that were never 0 and stand at 0'),
       })
       .nullable(),
     confidence: share.nullable().describe('How sure it is that the row was anomalous'),
@@ -89,11 +91,13 @@ export const health = defineRoute({
         threshold: a.scores.threshold,
         alarm: a.scores.alarm,
         budget: { ...a.scores.budget },
+        recurring: a.scores.recurring ?? false,
+        stopped: [...(a.scores.stopped ?? [])],
       },
       confidence: a.scores?.confidence ?? null,
       trust: { value: a.trust, factors: deps.trustFactors?.(a.target) ?? null },
       failure: a.failure && { probability: a.failure.probability, horizon_seconds: a.failure.horizonSeconds },
-      drift: a.drift && { ...a.drift },
+      drift: a.drift && { ratio: a.drift.ratio, detected: a.drift.detected },
       warmup: { ...a.warmup },
       coverage: a.coverage,
       sensitivity: a.sensitivity,

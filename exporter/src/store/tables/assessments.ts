@@ -10,10 +10,12 @@ import {
   type Severity,
   type Shap,
 } from '../../types.ts'
+import { decodeShap, shapOf } from '../shap.ts'
 import type { SignalSets } from './signal_sets.ts'
 
 /** `id` is that of the reading, which has target and time: a second index would double what a transaction dirties.
- * `shap` is little-endian float64: base, output, then the values in the order of the signal set. */
+ * `shap` is little-endian float32: base, then the values in the order of the signal set. Schema version 1 wrote float64:
+ * base, output, values. */
 export const ASSESSMENTS = `
 CREATE TABLE assessments (
   id INTEGER PRIMARY KEY,
@@ -106,6 +108,16 @@ interface Columns {
   reasons: string | null
 }
 
+/** What a row says of its explanation. */
+export interface ExplainedRow {
+  /** Unix ms. */
+  at: number
+  assessed: 0 | 1
+  scored: 0 | 1
+  set: number | null
+  shap: Buffer | null
+}
+
 const NAMES = `health, risk, severity, anomaly, raw, ranking, threshold, alarm, confidence, trust, failure,
   failure_horizon, drift, drift_detected, coverage, sensitivity, version, shap_set_id, shap, hints, reasons`
 
@@ -119,7 +131,14 @@ export function assessmentsTable(db: Database, sets: SignalSets) {
      WHERE target_id = ? AND at >= ? AND at <= ? ORDER BY at LIMIT ?`,
   )
 
+  const explained = db.prepare<[number, number, number, number], ExplainedRow>(
+    `SELECT at, a.id IS NOT NULL AS assessed, a.anomaly IS NOT NULL AS scored, shap_set_id AS "set", shap
+     FROM readings r LEFT JOIN assessments a ON a.id = r.id
+     WHERE target_id = ? AND at >= ? AND at < ? ORDER BY at LIMIT ?`,
+  )
+
   function read(c: Columns): StoredAssessment {
+    const set = c.shap_set_id === null ? null : sets.get(c.shap_set_id)
     return {
       at: c.at,
       model: c.version === null ? 'fallback' : 'active',
@@ -143,7 +162,7 @@ export function assessmentsTable(db: Database, sets: SignalSets) {
       drift: c.drift === null ? null : { ratio: c.drift, detected: c.drift_detected === 1 },
       coverage: c.coverage,
       sensitivity: c.sensitivity,
-      shap: c.shap && c.shap_set_id !== null ? readShap(c.shap, sets.get(c.shap_set_id).names) : null,
+      shap: c.shap && set ? shapOf({ set, mean: decodeShap(c.shap, set.names.length) }) : null,
       hints: c.hints === null ? [] : (JSON.parse(c.hints) as Hint[]),
       reasons: c.reasons === null ? null : (JSON.parse(c.reasons) as StoredReasons),
     }
@@ -182,13 +201,7 @@ export function assessmentsTable(db: Database, sets: SignalSets) {
       )
     },
     page: (target: number, from: number, to: number, limit: number) => page.all(target, from, to, limit).map(read),
-  }
-}
-
-function readShap(blob: Buffer, names: readonly string[]): Shap {
-  return {
-    base: blob.readDoubleLE(0),
-    output: blob.readDoubleLE(8),
-    signals: Object.fromEntries(names.map((name, i) => [name, blob.readDoubleLE(16 + 8 * i)])),
+    /** Rows of [from, to), oldest first, those without an assessment too. */
+    explained: (target: number, from: number, to: number, limit: number) => explained.all(target, from, to, limit),
   }
 }

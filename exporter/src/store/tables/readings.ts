@@ -38,6 +38,11 @@ export function readingsTable(db: Database) {
     `SELECT at, signal_set_id AS "set", "values", resources FROM readings
      WHERE target_id = ? AND at >= ? AND at <= ? ORDER BY at LIMIT ?`,
   )
+  const count = db
+    .prepare<[number, number, number], number>(
+      'SELECT count(*) FROM readings WHERE target_id = ? AND at >= ? AND at < ?',
+    )
+    .pluck()
   const first = db.prepare<[number], number | null>('SELECT min(at) FROM readings WHERE target_id = ?').pluck()
   const last = db.prepare<[number], number | null>('SELECT max(at) FROM readings WHERE target_id = ?').pluck()
 
@@ -50,6 +55,8 @@ export function readingsTable(db: Database) {
     /** The id of the row of that time if it has no assessment yet, else null. */
     unassessed: (target: number, at: number) => bare.get(target, at) ?? null,
     page: (target: number, from: number, to: number, limit: number) => page.all(target, from, to, limit),
+    /** Rows of [from, to). */
+    count: (target: number, from: number, to: number) => count.get(target, from, to) ?? 0,
     first: (target: number) => first.get(target) ?? null,
     last: (target: number) => last.get(target) ?? null,
   }

@@ -71,29 +71,42 @@ export function isolationForest({
       const psi = Math.min(subsample, n)
       const order = Int32Array.from({ length: n }, (_, i) => i)
       const shape: Forest = { trees: [], features: width, subsample: psi, clip }
-      const rows = new Float64Array(psi * width)
-      const row = new Float64Array(width)
+      const columns = columnsOf(shape, features, n)
       const grown = Array.from({ length: trees }, () => {
         for (let i = 0; i < psi; i++) {
           const k = i + random.integer(n - i)
           const chosen = order[k] as number
           order[k] = order[i] as number
           order[i] = chosen
-          forestInput(shape, features, chosen * width, row)
-          rows.set(row, i * width)
         }
-        return growTree(rows, psi, width, random)
+        return growTree(columns, order.slice(0, psi), width, random)
       })
       return new FittedIsolationForest({ ...shape, trees: grown })
     },
   }
 }
 
-/** @param rows [n,width] float32 values */
-function growTree(rows: Float64Array, n: number, width: number, random: Random): Tree {
+/** What the trees compare, a feature after the other [width,n]: a split reads one feature of many rows. */
+function columnsOf(shape: Forest, features: Float64Array, n: number): Float32Array {
+  const width = shape.features
+  const columns = new Float32Array(width * n)
+  const row = new Float64Array(width)
+  for (let i = 0; i < n; i++) {
+    forestInput(shape, features, i * width, row)
+    for (let f = 0; f < width; f++) columns[f * n + i] = row[f] as number
+  }
+  return columns
+}
+
+/**
+ * @param columns [width,rows]
+ * @param members the subsample, in an order that is not kept
+ */
+function growTree(columns: Float32Array, members: Int32Array, width: number, random: Random): Tree {
+  const rows = columns.length / width
+  const n = members.length
   const limit = Math.ceil(Math.log2(n))
   const tree = emptyTree(2 * n - 1)
-  const members = Int32Array.from({ length: n }, (_, i) => i)
   const candidates = Int32Array.from({ length: width }, (_, f) => f)
   let nodes = 0
 
@@ -109,7 +122,7 @@ function growTree(rows: Float64Array, n: number, width: number, random: Random):
     let middle = from
     for (let i = from; i < to; i++) {
       const member = members[i] as number
-      if ((rows[member * width + split.feature] as number) > split.threshold) continue
+      if ((columns[split.feature * rows + member] as number) > split.threshold) continue
       members[i] = members[middle] as number
       members[middle++] = member
     }
@@ -130,7 +143,7 @@ function growTree(rows: Float64Array, n: number, width: number, random: Random):
       let low = Number.POSITIVE_INFINITY
       let high = Number.NEGATIVE_INFINITY
       for (let i = from; i < to; i++) {
-        const x = rows[(members[i] as number) * width + feature] as number
+        const x = columns[feature * rows + (members[i] as number)] as number
         if (x < low) low = x
         if (x > high) high = x
       }

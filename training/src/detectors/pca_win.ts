@@ -134,14 +134,19 @@ function project(components: Float64Array, x: Float64Array, residual: Float64Arr
   }
 }
 
-/** Rows of one stretch of time beyond which only every second, third ... counts: windows next to each other share nine rows. */
+/**
+ * Rows that are enough: of a long stretch of time only every second, third ... counts where all rows together are so many
+ * more, for windows next to each other share nine rows.
+ */
 const ENOUGH_ROWS = 4608
 
 function thinned({ signals: d, features, mask, segments }: TrainingSet): Pick<TrainingSet, 'features' | 'mask'> {
-  if (segments.every(({ start, end }) => end - start <= ENOUGH_ROWS)) return { features, mask }
-  const kept = segments.flatMap(({ start, end }) => {
-    const stride = Math.ceil((end - start) / ENOUGH_ROWS)
-    return Array.from({ length: Math.ceil((end - start) / stride) }, (_, i) => start + i * stride)
+  const stride = Math.max(1, Math.floor(mask.length / d / ENOUGH_ROWS))
+  const isLong = ({ start, end }: { start: number; end: number }) => end - start > ENOUGH_ROWS
+  if (stride === 1 || !segments.some(isLong)) return { features, mask }
+  const kept = segments.flatMap((segment) => {
+    const step = isLong(segment) ? stride : 1
+    return Array.from({ length: Math.ceil((segment.end - segment.start) / step) }, (_, i) => segment.start + i * step)
   })
   const width = KINDS * d
   const out = { features: new Float64Array(kept.length * width), mask: new Float64Array(kept.length * d) }

@@ -161,12 +161,9 @@ function residualsOf(
   }
 }
 
-/**
- * Rows of one host beyond which only every second one of its long stretches of time counts: minutes next to each other
- * say much the same.
- */
-const ENOUGH_ROWS = 12_288
+/** Of a stretch of time longer than this every second, third ... row counts, where all rows are so many times ENOUGH_ROWS. */
 const LONG_ROWS = 4608
+const ENOUGH_ROWS = 6144
 
 /** Most patterns of presence that are fitted; rows of rarer ones are left out. */
 const MAX_PATTERNS = 64
@@ -251,9 +248,9 @@ function productsByPattern(train: TrainingSet, ewmaAlpha: number, limit: number)
 /** 1 where a row is left out of the sums [n]. */
 function leftOut({ signals: d, mask, segments }: TrainingSet): Uint8Array {
   const left = new Uint8Array(mask.length / d)
-  if (left.length <= ENOUGH_ROWS) return left
+  const stride = Math.max(1, Math.floor(left.length / ENOUGH_ROWS))
   for (const { start, end } of segments) {
-    if (end - start > LONG_ROWS) for (let t = start + 1; t < end; t += 2) left[t] = 1
+    if (end - start > LONG_ROWS) for (let t = start; t < end; t++) left[t] = Number((t - start) % stride !== 0)
   }
   return left
 }

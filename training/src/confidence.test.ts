@@ -23,7 +23,7 @@ t.test('of the normal rows of a host, a share p has a confidence above 1 - p', a
     at: whole.at.slice(from, to),
     values: whole.values.slice(from * d, to * d),
   })
-  const { parts } = train(
+  const { parts } = await train(
     { source: 'test', recording: part(0, ROWS), intervalSeconds: INTERVAL, notes: [] },
     { name: 'own', seed: '1', detectors: 'default', failure: null, progress: () => undefined },
   )

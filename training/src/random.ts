@@ -76,7 +76,12 @@ export class Random {
    * two forks with different labels are independent of each other and of the order in which they are made.
    */
   fork(label: string): Random {
-    return new Random(`${this.#a},${this.#b},${this.#c},${this.#d}:${label}`)
+    return new Random(this.seedOf(label))
+  }
+
+  /** Seed of the stream that {@link fork} gives, to make it elsewhere. */
+  seedOf(label: string): string {
+    return `${this.#a},${this.#b},${this.#c},${this.#d}:${label}`
   }
 }
 

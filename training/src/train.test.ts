@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { emptyInputs, type Golden, HOST_SIGNALS } from '@portent/core'
 import t, { type Test } from 'tap'
+import { crossFitBeside, startFoldWorker, worthThread } from './bundle/cross-fit.ts'
 import { readFailurePart } from './bundle/failure.ts'
-import type { Fold } from './bundle/own.ts'
+import type { FoldWord } from './bundle/fold-worker.ts'
+import { BLOCKS, type Fold, type FoldInput, foldInput, foldMaker } from './bundle/folds.ts'
 import { makeOwnBundle } from './bundle/own.ts'
 import { runRecordings } from './bundle/run.ts'
 import { bundleFiles, writeBundle } from './bundle/write.ts'
 import { readTrainingCsv } from './csv.ts'
-import { DEFAULT_DETECTORS, DETECTORS, scoreSet } from './detectors/index.ts'
-import { seriesOf, trainingSetOf } from './features/index.ts'
+import { DEFAULT_DETECTORS, DETECTORS, type Detector, scoreSet } from './detectors/index.ts'
+import { featureRowsOf, seriesOf, trainingSetOf } from './features/index.ts'
 import { disagreement, runGraph } from './graph/run-in-tests.ts'
 import { InputError, intervalOf, type TrainingInput } from './input.ts'
 import { Random } from './random.ts'
 import { calibrationOf, reportHtml } from './report/index.ts'
-import { chooseDetectors, MIN_ROWS, segmentsOf, signalOf, type TrainOptions, train } from './train.ts'
+import { chooseDetectors, MIN_ROWS, segmentsOf, signalOf, type Trained, type TrainOptions, train } from './train.ts'
 
 const NAMES = ['a', 'b', 'c', 'd']
 
@@ -61,7 +64,7 @@ function hashOf(files: ReadonlyMap<string, Uint8Array>): string {
 /** Every ONNX file of a bundle against its golden vectors. */
 async function expectProven(t: Test, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
   const text = (file: string) => new TextDecoder().decode(files.get(file))
-  const manifest = JSON.parse(text('manifest.json')) as ReturnType<typeof train>['parts']['manifest']
+  const manifest = JSON.parse(text('manifest.json')) as Trained['parts']['manifest']
   const golden = JSON.parse(text('golden.json')) as Golden
   const d = manifest.signals.length
   for (const one of golden.cases) {
@@ -90,10 +93,10 @@ async function expectProven(t: Test, files: ReadonlyMap<string, Uint8Array>): Pr
 
 t.test('a bundle of one host is proven, complete and the same twice', async (t) => {
   const input = rowsOf(480)
-  const [one, two] = [train(input, OPTIONS), train(input, OPTIONS)]
+  const [one, two] = [await train(input, OPTIONS), await train(input, OPTIONS)]
   const files = bundleFiles(one.parts)
   t.equal(hashOf(files), hashOf(bundleFiles(two.parts)))
-  t.not(hashOf(files), hashOf(bundleFiles(train(input, { ...OPTIONS, seed: '2' }).parts)))
+  t.not(hashOf(files), hashOf(bundleFiles((await train(input, { ...OPTIONS, seed: '2' })).parts)))
   await expectProven(t, files)
 
   const { manifest } = one.parts
@@ -112,7 +115,7 @@ t.test('a bundle of one host is proven, complete and the same twice', async (t) 
   t.equal(manifest.explain.forest, 'isolation_forest')
   t.equal(manifest.failure, undefined)
   t.equal(manifest.interval_seconds, 60)
-  t.match(manifest.evidence, { source: 'test', rows: 480, gaps: 0, weights: { mix: [0.548, 0.627] } })
+  t.match(manifest.evidence, { source: 'test', rows: 480, gaps: 0, weights: { mix: [0.589, 0.625] } })
   t.equal(one.heldOut.ensemble.length, 480)
   const median = manifest.ensemble.distribution.find(([p]) => p === 0.5)?.[1] as number
   t.ok(Math.abs(median) < 0.3, `half of the held-out rows score below ${median}`)
@@ -143,14 +146,14 @@ t.test('what a model is calibrated with it has not seen, nor a window that reach
     progress: () => undefined,
   }
   const weights = { win_z: 1 }
-  const folds = (from: TrainingInput): Fold[] => {
+  const folds = async (from: TrainingInput): Promise<Fold[]> => {
     const list: Fold[] = []
-    makeOwnBundle(from.recording, { ...options, weights }, (fold) => list.push(fold))
+    await makeOwnBundle(from.recording, { ...options, weights }, (fold) => list.push(fold))
     return list
   }
-  const usual = folds(input)
+  const usual = await folds(input)
   // All of the third block is another host's.
-  const odd = folds({
+  const odd = await folds({
     ...input,
     recording: {
       ...input.recording,
@@ -167,6 +170,66 @@ t.test('what a model is calibrated with it has not seen, nor a window that reach
   t.not(files(odd[1]), files(usual[1]))
 })
 
+t.test('a thread of its own for held-out blocks changes no byte', async (t) => {
+  const input = rowsOf(480)
+  const at = input.recording.at.map((x, i) => x + (i >= 123 ? 3_600_000 : 0))
+  const values = input.recording.values.map((x, i) =>
+    (i % 4 === 1 && i > 470 && i < 560) || i % 97 === 0 ? Number.NaN : x,
+  )
+  const gapped = { ...input, recording: { ...input.recording, at, values } }
+  const seen: string[] = []
+  const [here, beside] = [false, true].map((thread) =>
+    train(gapped, { ...OPTIONS, thread, progress: (done, steps) => seen.push(`${done}/${steps}`) }),
+  ) as [Promise<Trained>, Promise<Trained>]
+  const [one, two] = [await here, await beside]
+  t.same(bundleFiles(two.parts), bundleFiles(one.parts))
+  t.same(two.heldOut, one.heldOut)
+  t.same(two.validation, one.validation)
+  for (let done = 0; done <= BLOCKS; done++) t.equal(seen.filter((x) => x === `${done}/${BLOCKS + 1}`).length, 2)
+})
+
+/** All that folds need, of a column that only the first block has: the others have nothing to fit it on. */
+function unfitInput(): FoldInput {
+  const values = rowsOf(480).recording.values.map((x, i) => (i % 4 === 2 && i >= 440 ? Number.NaN : x))
+  const transforms = NAMES.map(() => ({ kind: 'linear', scale: 1 }) as const)
+  const series = seriesOf(values, 4)
+  return foldInput(series, featureRowsOf(series, transforms), transforms, { random: new Random(1), shared: true })
+}
+
+t.test('what fails in the thread fails here, with the same words, and ends the thread', async (t) => {
+  const input = unfitInput()
+  const message = 'signal 2 is present in no row of the training data'
+  t.throws(() => foldMaker(input, DEFAULT_DETECTORS)(0), new RangeError(message))
+
+  const next = new Int32Array(new SharedArrayBuffer(4))
+  const words: FoldWord[] = []
+  const worker = startFoldWorker({ input, names: ['win_z'], next }, (word) => words.push(word))
+  await t.rejects(worker.done, new RangeError(message))
+  t.ok(worker.failed())
+  t.same(words, [{ begun: 0 }])
+  await worker.stop()
+
+  const begun = () => undefined
+  await t.rejects(
+    crossFitBeside(input, DEFAULT_DETECTORS, () => 1, { begun }),
+    new RangeError(message),
+  )
+  const rest = () => {
+    throw new RangeError('nothing to fit')
+  }
+  await t.rejects(crossFitBeside(input, DEFAULT_DETECTORS, rest, { begun }), new RangeError('nothing to fit'))
+  const foreign = startFoldWorker({ input, names: ['foreign'], next }, () => undefined)
+  await t.rejects(foreign.done, new RangeError('there is no detector foreign'))
+})
+
+t.test('only many rows and detectors known by name get a thread', (t) => {
+  const [first, ...others] = DEFAULT_DETECTORS
+  t.equal(worthThread(480, DEFAULT_DETECTORS), false)
+  t.equal(worthThread(20_000, DEFAULT_DETECTORS), availableParallelism() > 1)
+  t.equal(worthThread(20_000, [{ ...(first as Detector) }, ...others]), false)
+  t.end()
+})
+
 t.test('scores of whole series are those of the service row by row, over gaps and missing values too', async (t) => {
   const input = rowsOf(300)
   const at = input.recording.at.map((x, i) => x + (i >= 100 ? 3_600_000 : 0) + (i >= 200 ? 120_000 : 0))
@@ -175,7 +238,7 @@ t.test('scores of whole series are those of the service row by row, over gaps an
     return (j === 1 && row % 50 === 7) || (j === 2 && row > 120 && row < 140) || (j === 3 && row < 30) ? Number.NaN : x
   })
   const gapped = { ...input, recording: { ...input.recording, at, values } }
-  const { parts, gaps, notes } = train(gapped, { ...OPTIONS, detectors: 'all' })
+  const { parts, gaps, notes } = await train(gapped, { ...OPTIONS, detectors: 'all' })
   t.equal(gaps, 1, 'two rows that lack are carried over, an hour is not')
   t.match(notes.join('\n'), /1 gap in time: windows start afresh after each/)
   const { manifest, model } = parts
@@ -201,7 +264,7 @@ t.test('one signal, a constant one, and nothing but constants are trained on', a
     ['a constant that is zero', withColumn(rowsOf(300), 2, () => 0)],
     ['nothing but a constant', withColumn(rowsOf(300, { names: ['still'] }), 0, () => 3)],
   ] as const) {
-    const { parts, heldOut } = train(input, { ...OPTIONS, detectors: 'all' })
+    const { parts, heldOut } = await train(input, { ...OPTIONS, detectors: 'all' })
     await expectProven(t, bundleFiles(parts))
     t.ok(heldOut.ensemble.every(Number.isFinite), about)
     // A change of what was constant must be scored, and be no usual row.
@@ -222,7 +285,7 @@ t.test('columns that cannot be fitted are left out with a note, and too few rows
     2,
     () => Number.NaN,
   )
-  const { parts, notes } = train(late, OPTIONS)
+  const { parts, notes } = await train(late, OPTIONS)
   t.same(
     parts.manifest.signals.map((s) => s.name),
     ['a', 'd'],
@@ -232,17 +295,16 @@ t.test('columns that cannot be fitted are left out with a note, and too few rows
     'column c has no value and was left out',
     'less than a day of rows: scores know no daily pattern, three to seven days are far better',
   ])
-  const refused = (input: TrainingInput, message: string) =>
-    t.throws(() => train(input, OPTIONS), new InputError(message))
+  const refused = (input: TrainingInput, message: string) => t.rejects(train(input, OPTIONS), new InputError(message))
   const blocks = '4 blocks are held out in turn to calibrate'
-  refused(rowsOf(1), `rows: at least 120 rows are needed, found 1: ${blocks}`)
-  refused(rowsOf(119), `rows: at least 120 rows are needed, found 119: ${blocks}`)
-  t.ok(train(rowsOf(MIN_ROWS), OPTIONS))
-  refused(rowsOf(300, { names: ['cpu %'] }), "rows: column cpu %: a signal's name is of letters, digits and _")
+  await refused(rowsOf(1), `rows: at least 120 rows are needed, found 1: ${blocks}`)
+  await refused(rowsOf(119), `rows: at least 120 rows are needed, found 119: ${blocks}`)
+  t.ok(await train(rowsOf(MIN_ROWS), OPTIONS))
+  await refused(rowsOf(300, { names: ['cpu %'] }), "rows: column cpu %: a signal's name is of letters, digits and _")
   const none = withColumn(rowsOf(300, { names: ['a'] }), 0, () => Number.NaN)
-  refused(none, 'rows: no column has values in more than one quarter of the rows')
+  await refused(none, 'rows: no column has values in more than one quarter of the rows')
   const most = rowsOf(120, { names: Array.from({ length: 513 }, (_, j) => `s${j}`) })
-  refused(most, 'rows: 513 signals, at most 512 are taken')
+  await refused(most, 'rows: 513 signals, at most 512 are taken')
 })
 
 t.test('a host signal takes its unit, any other column a scale by its range', async (t) => {
@@ -273,12 +335,12 @@ t.test('detectors are chosen by default, all, or name, and win_z is there to exp
       'autoencoder, convolution',
   })
   t.throws(() => chosen(''), /no detector without a name/)
-  const { manifest } = train(rowsOf(300), { ...OPTIONS, detectors: 'isolation_forest' }).parts
+  const { manifest } = (await train(rowsOf(300), { ...OPTIONS, detectors: 'isolation_forest' })).parts
   t.same(
     manifest.detectors.map((x) => x.weight),
     [1, 0],
   )
-  t.equal(train(rowsOf(300), { ...OPTIONS, detectors: 'var' }).parts.manifest.explain.forest, undefined)
+  t.equal((await train(rowsOf(300), { ...OPTIONS, detectors: 'var' })).parts.manifest.explain.forest, undefined)
 })
 
 t.test('the failure model of the shipped bundle goes with host signals at its interval only', async (t) => {
@@ -287,14 +349,14 @@ t.test('the failure model of the shipped bundle goes with host signals at its in
   if (failure === null) throw new Error('the shipped bundle has a failure model')
   t.equal(readFailurePart(t.testdir()), null)
   const host = rowsOf(300, { names: ['cpu_busy', 'memory_used'], interval: failure.intervalSeconds })
-  const { parts } = train(host, { ...OPTIONS, failure })
+  const { parts } = await train(host, { ...OPTIONS, failure })
   const files = bundleFiles(parts)
   t.ok(Buffer.from(files.get('failure.onnx') ?? []).equals(readFileSync(join(shipped, 'failure.onnx'))))
   t.ok(parts.golden.failure.length > 0)
   t.equal(parts.manifest.failure?.provisional, true)
-  const foreign = train(rowsOf(300, { interval: failure.intervalSeconds }), { ...OPTIONS, failure })
+  const foreign = await train(rowsOf(300, { interval: failure.intervalSeconds }), { ...OPTIONS, failure })
   t.equal(foreign.parts.manifest.failure, undefined)
-  const slow = train({ ...host, intervalSeconds: 60 }, { ...OPTIONS, failure })
+  const slow = await train({ ...host, intervalSeconds: 60 }, { ...OPTIONS, failure })
   t.equal(slow.parts.manifest.failure, undefined)
   t.match(slow.notes.join(), `no failure model: the provisional one reads rows of ${failure.intervalSeconds} s`)
   t.ok(HOST_SIGNALS.some((s) => s.name === 'cpu_busy') && emptyInputs(parts.manifest, 1))
@@ -302,7 +364,7 @@ t.test('the failure model of the shipped bundle goes with host signals at its in
 
 t.test('a bundle replaces the older one as a whole', async (t) => {
   const folder = join(t.testdir(), 'bundle')
-  const files = bundleFiles(train(rowsOf(260), OPTIONS).parts)
+  const files = bundleFiles((await train(rowsOf(260), OPTIONS)).parts)
   await writeBundle(folder, new Map([...files, ['report.html', new Uint8Array(3)]]), {})
   await writeBundle(folder, files, {})
   t.same(readdirSync(folder).sort(), [...files.keys(), 'training.json'].sort())
@@ -371,7 +433,7 @@ t.test('every bad CSV file is refused with file, line and column', async (t) => 
 
 t.test('three days and more say what a usual day is, for drift to be held against', async (t) => {
   const input = rowsOf(4 * 96, { names: ['a', 'b'], interval: 900 })
-  const { manifest } = train(input, OPTIONS).parts
+  const { manifest } = (await train(input, OPTIONS)).parts
   const { drift, features } = manifest
   t.match(drift, { days: 4, score: { sigma: Number }, quantiles: { length: 2 }, worst: { length: 2 } })
   const hours = Array.from({ length: 96 }, (_, h) => {
@@ -385,7 +447,7 @@ t.test('three days and more say what a usual day is, for drift to be held agains
   )
   t.ok(drift?.worst.every((x) => x > 0.05 && x < 1))
   t.ok(Math.abs(drift?.score.mean ?? 9) < 0.5 && (drift?.score.sigma ?? 0) > 0)
-  t.equal(train(rowsOf(2 * 96, { names: ['a', 'b'], interval: 900 }), OPTIONS).parts.manifest.drift, undefined)
+  t.equal((await train(rowsOf(2 * 96, { names: ['a', 'b'], interval: 900 }), OPTIONS)).parts.manifest.drift, undefined)
 })
 
 t.test('a file of 23,040 rows and 38 columns is read within a second', async (t) => {

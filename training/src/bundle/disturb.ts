@@ -8,7 +8,7 @@ import { scoreSet } from '../detectors/index.ts'
 import { type Series, sliceSeries, trainingSetOf } from '../features/index.ts'
 import type { Random } from '../random.ts'
 import { combine, type RawScores } from './calibrate.ts'
-import type { Fold } from './own.ts'
+import type { Fold } from './folds.ts'
 import { sortedQuantile } from './statistics.ts'
 
 export const DISTURBANCES = ['step', 'ramp', 'noise'] as const

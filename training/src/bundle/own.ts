@@ -4,35 +4,30 @@
  * blocks each is scored by models that were fitted on the other three, and no window reaches over a cut, so that no model
  * scores a row it saw.
  */
-import type { Manifest, Transform } from '@portent/core'
-import { type Detector, type Fitted, scoreSet } from '../detectors/index.ts'
+import type { Manifest } from '@portent/core'
+import type { Detector } from '../detectors/index.ts'
 import {
-  type FeatureModel,
-  type FeatureRows,
   featureRowsOf,
-  joinFeatureRows,
-  joinSeries,
   type Segment,
   type Series,
   scaledFeatureModel,
   seriesOf,
-  sliceFeatureRows,
-  sliceSeries,
   standardise,
-  type TrainingSet,
 } from '../features/index.ts'
 import type { Random } from '../random.ts'
 import { calibrateDetectors, combine, type RawScores, withDistributions } from './calibrate.ts'
+import { canSend, crossFitBeside, crossFitHere, worthThread } from './cross-fit.ts'
 import { dailyOf } from './daily.ts'
+import type { Disturbed } from './disturb.ts'
 import { driftOf } from './drift.ts'
 import type { FailurePart } from './failure.ts'
+import { BLOCKS, blockOf, type Fold, type FoldOutcome, foldInput } from './folds.ts'
 import { casesOf, goldenOf, madeUp } from './golden.ts'
 import type { Recording } from './recording.ts'
 import type { ReferenceModel } from './reference.ts'
 import { untunedManifest } from './untuned.ts'
 import type { BundleParts } from './write.ts'
 
-export const BLOCKS = 4
 /** Most that the seed weighs, the whole rolling window: an hour of a host's own past says as much as one of its next days. */
 const MOST_SEED_HOURS = 144
 
@@ -52,6 +47,8 @@ export interface OwnOptions {
   readonly random: Random
   /** Called before each of the steps. */
   readonly progress: (done: number, steps: number, what: string) => void
+  /** Whether the folds get a thread of their own; by the number of rows and processors if left out. The bytes are the same. */
+  readonly thread?: boolean | undefined
 }
 
 /** What held-out rows showed, for the reader of a report. */
@@ -69,51 +66,64 @@ export interface Piece {
   readonly rows: number
 }
 
-export interface Fold {
-  readonly block: number
-  readonly features: FeatureModel
-  readonly fitted: readonly Fitted[]
-  /** Held-out rows in natural units. */
-  readonly held: Series
-}
-
 export interface OwnBundle extends BundleParts {
   readonly heldOut: HeldOut
+  /** Held-out rows of every block, disturbed. */
+  readonly disturbed: readonly Disturbed[]
 }
 
-/** @param onFold sees the models of each block while they are there */
-export function makeOwnBundle(recording: Recording, options: OwnOptions, onFold?: (fold: Fold) => void): OwnBundle {
-  const { signals, detectors: kinds, weights, failure, random, progress } = options
+/** @param onFold sees the models of each block while they are there, which are then made in this thread */
+export async function makeOwnBundle(
+  recording: Recording,
+  options: OwnOptions,
+  onFold?: (fold: Fold) => void,
+): Promise<OwnBundle> {
+  const { signals, detectors: kinds, weights, failure, random, intervalSeconds } = options
   const transforms = signals.map((s) => s.transform)
   const series = seriesOf(
     recording.values,
     signals.length,
     options.segments.map((s) => s.end),
   )
+  const rows = featureRowsOf(series, transforms)
+  const thread = onFold === undefined && (options.thread ?? worthThread(recording.at.length, kinds)) && canSend(kinds)
+  const input = foldInput(series, rows, transforms, { random, shared: thread })
 
-  const { raw, pieces } = crossFit(series, transforms, options, onFold)
+  /** All that needs no fold: models of all the rows, and the daily members. */
+  const fitWhole = () => {
+    step('fitting on all rows')
+    const features = scaledFeatureModel(rows, transforms)
+    const set = standardise(rows, features, { inPlace: true })
+    const fitted = kinds.map((kind) => kind.fit(set, random.fork(kind.name)))
+    const untuned = untunedManifest({
+      name: options.name,
+      intervalSeconds,
+      signals,
+      features,
+      detectors: fitted,
+      center: { mode: 'frozen' },
+      seedHours: Math.min(MOST_SEED_HOURS, (recording.at.length * intervalSeconds) / 3600),
+      ...(failure ? { failure: failure.entry } : {}),
+    })
+    const { smoothing } = untuned.ensemble
+    return { features, fitted, untuned, daily: dailyOf(set, fitted, weights, { intervalSeconds, smoothing }) }
+  }
+  let steps = 0
+  const step = (what: string) => options.progress(steps++, BLOCKS + 1, what)
+  const begun = (block: number) => step(`cross-fitting block ${block + 1} of ${BLOCKS}`)
+  const { outcomes, rest } = thread
+    ? await crossFitBeside(input, kinds, fitWhole, { begun })
+    : crossFitHere(input, kinds, fitWhole, { begun, onFold })
 
-  progress(BLOCKS, BLOCKS + 1, 'fitting on all rows')
-  const { features, fitted, set } = fitOn(featureRowsOf(series, transforms), transforms, kinds, random)
+  const { raw, pieces } = piecesOf(series, outcomes)
+  const { features, fitted, untuned, daily } = rest
   const model: ReferenceModel = { features, detectors: fitted, primary: 'win_z' }
-  const untuned = untunedManifest({
-    name: options.name,
-    intervalSeconds: options.intervalSeconds,
-    signals,
-    features,
-    detectors: fitted,
-    center: { mode: 'frozen' },
-    seedHours: Math.min(MOST_SEED_HOURS, (recording.at.length * options.intervalSeconds) / 3600),
-    ...(failure ? { failure: failure.entry } : {}),
-  })
   const weighed: Manifest = {
     ...untuned,
     detectors: untuned.detectors.map((x) => ({ ...x, weight: weights[x.name] ?? 0 })),
     evidence: { ...options.evidence },
   }
   const tuned = withDistributions(raw, { ...weighed, detectors: calibrateDetectors(raw, weighed) })
-  const { smoothing } = tuned.ensemble
-  const daily = dailyOf(set, fitted, weights, { intervalSeconds: options.intervalSeconds, smoothing })
   const manifest: Manifest = { ...tuned, ...(daily ? { daily } : {}) }
   const { ensemble, detectors } = combine(raw, manifest)
   const drift = driftOf(recording, manifest, detectors)
@@ -128,49 +138,21 @@ export function makeOwnBundle(recording: Recording, options: OwnOptions, onFold?
     failure: failure?.model ?? null,
     golden: goldenOf(cases, manifest, model, failure?.golden ?? []),
     heldOut: { pieces, raw, ensemble, detectors },
+    disturbed: outcomes.flatMap((x) => x.disturbed),
   }
 }
 
 /** Scores of every row by models that did not see it, in pieces without a hole in time or a cut. */
-function crossFit(
-  series: Series,
-  transforms: readonly Transform[],
-  { detectors: kinds, random, progress }: OwnOptions,
-  onFold?: (fold: Fold) => void,
-): { raw: RawScores; pieces: Piece[] } {
-  const rows = series.mask.length / series.signals
-  const cut = (block: number) => Math.floor((block * rows) / BLOCKS)
-  const indices = Array.from({ length: BLOCKS }, (_, b) => b)
-  // Joined, the blocks are the series with windows that start afresh at every cut.
-  const blocks = indices.map((b) => sliceSeries(series, cut(b), cut(b + 1)))
-  const all = featureRowsOf(joinSeries(blocks), transforms)
+function piecesOf(series: Series, outcomes: readonly FoldOutcome[]): { raw: RawScores; pieces: Piece[] } {
   const raw: Float64Array[][] = []
   const pieces: Piece[] = []
-  for (const [block, held] of blocks.entries()) {
-    progress(block, BLOCKS + 1, `cross-fitting block ${block + 1} of ${BLOCKS}`)
-    const part = (b: number) => sliceFeatureRows(all, cut(b), cut(b + 1))
-    const others = joinFeatureRows(indices.filter((b) => b !== block).map(part))
-    const { features, fitted } = fitOn(others, transforms, kinds, random.fork(`block ${block}`))
-    const set = standardise(part(block), features)
-    const scores = fitted.map((x) => scoreSet(x, set))
-    for (const { start, end } of held.segments) {
+  for (const { block, scores } of outcomes) {
+    for (const { start, end } of blockOf(series, block).segments) {
       raw.push(scores.map((x) => x.subarray(start, end)))
       pieces.push({ block, rows: end - start })
     }
-    onFold?.({ block, features, fitted, held })
   }
   return { raw, pieces }
-}
-
-function fitOn(
-  rows: FeatureRows,
-  transforms: readonly Transform[],
-  kinds: readonly Detector[],
-  random: Random,
-): { features: FeatureModel; fitted: Fitted[]; set: TrainingSet } {
-  const features = scaledFeatureModel(rows, transforms)
-  const set = standardise(rows, features)
-  return { features, fitted: kinds.map((kind) => kind.fit(set, random.fork(kind.name))), set }
 }
 
 function laterPart(recording: Recording, from: number): Recording {

@@ -94,7 +94,7 @@ async function fromRows(
   shipped = here('../../../exporter/bundle'),
 ): Promise<Made> {
   const input = await read(flags, progress)
-  const trained = train(input, {
+  const trained = await train(input, {
     name: flags.name ?? basename(resolve(flags.out)),
     seed: flags.seed,
     detectors: flags.detectors,

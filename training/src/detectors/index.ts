@@ -30,7 +30,8 @@ export const DEFAULT_DETECTORS: readonly Detector[] = DETECTORS.filter(({ name }
 export function scoreSet(fitted: Fitted, set: TrainingSet): Float64Array {
   const scores = new Float64Array(set.mask.length / set.signals)
   let at = 0
-  for (const batch of batchesOf(set, fitted.ewmaAlpha === undefined ? {} : { ewmaAlpha: fitted.ewmaAlpha })) {
+  const windows = fitted.inputs.includes('rows')
+  for (const batch of batchesOf(set, { windows, ewmaAlpha: fitted.ewmaAlpha ?? 0 })) {
     scores.set(fitted.score(batch), at)
     at += batch.n
   }

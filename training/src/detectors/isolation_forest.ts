@@ -79,28 +79,35 @@ export function isolationForest({
           order[k] = order[i] as number
           order[i] = chosen
         }
-        return growTree(columns, order.slice(0, psi), width, random)
+        // In the order of the rows, which a column lies in; which rows a node holds does not depend on it.
+        return growTree(columns, order.slice(0, psi).sort(), width, random)
       })
       return new FittedIsolationForest({ ...shape, trees: grown })
     },
   }
 }
 
+/** Numbers of a column that are written together. */
+const CACHE_LINE = 16
+
 /** What the trees compare, a feature after the other [width,n]: a split reads one feature of many rows. */
 function columnsOf(shape: Forest, features: Float64Array, n: number): Float32Array {
   const width = shape.features
   const columns = new Float32Array(width * n)
-  const row = new Float64Array(width)
-  for (let i = 0; i < n; i++) {
-    forestInput(shape, features, i * width, row)
-    for (let f = 0; f < width; f++) columns[f * n + i] = row[f] as number
+  const rows = Array.from({ length: CACHE_LINE }, () => new Float64Array(width))
+  for (let from = 0; from < n; from += CACHE_LINE) {
+    const count = Math.min(CACHE_LINE, n - from)
+    for (let i = 0; i < count; i++) forestInput(shape, features, (from + i) * width, rows[i] as Float64Array)
+    for (let f = 0; f < width; f++) {
+      for (let i = 0; i < count; i++) columns[f * n + from + i] = (rows[i] as Float64Array)[f] as number
+    }
   }
   return columns
 }
 
 /**
  * @param columns [width,rows]
- * @param members the subsample, in an order that is not kept
+ * @param members the subsample, in ascending order; it is rearranged
  */
 function growTree(columns: Float32Array, members: Int32Array, width: number, random: Random): Tree {
   const rows = columns.length / width
@@ -108,6 +115,7 @@ function growTree(columns: Float32Array, members: Int32Array, width: number, ran
   const limit = Math.ceil(Math.log2(n))
   const tree = emptyTree(2 * n - 1)
   const candidates = Int32Array.from({ length: width }, (_, f) => f)
+  const beyond = new Int32Array(n)
   let nodes = 0
 
   /** Rows members[from .. to) of the subsample. Children come after their parent. */
@@ -119,13 +127,15 @@ function growTree(columns: Float32Array, members: Int32Array, width: number, ran
       tree.value[at] = depth + averagePathLength(to - from)
       return at
     }
+    // Both sides stay in ascending order, so that columns are read from their beginning to their end.
     let middle = from
+    let put = 0
     for (let i = from; i < to; i++) {
       const member = members[i] as number
-      if ((columns[split.feature * rows + member] as number) > split.threshold) continue
-      members[i] = members[middle] as number
-      members[middle++] = member
+      if ((columns[split.feature * rows + member] as number) > split.threshold) beyond[put++] = member
+      else members[middle++] = member
     }
+    for (let i = 0; i < put; i++) members[middle + i] = beyond[i] as number
     tree.feature[at] = split.feature
     tree.threshold[at] = split.threshold
     tree.left[at] = grow(from, middle, depth + 1)

@@ -57,7 +57,8 @@ export class FittedPcaWin implements Fitted {
       for (let f = 0; f < width; f++) {
         if (mask[i * d + (f % d)] !== 1) continue
         present++
-        sum += (residual[f] as number) ** 2
+        const x = residual[f] as number
+        sum += x * x
       }
       scores[i] = sum / Math.max(1, present)
     }

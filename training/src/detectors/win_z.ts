@@ -52,7 +52,8 @@ export class FittedWinZ implements Fitted {
       for (let j = 0; j < d; j++) present += mask[i * d + j] as number
       for (let f = 0; f < width; f++) {
         if (mask[i * d + (f % d)] !== 1) continue
-        shares[i * width + f] = clip(features[i * width + f] as number, this.clip) ** 2 / (KINDS * present)
+        const x = clip(features[i * width + f] as number, this.clip)
+        shares[i * width + f] = (x * x) / (KINDS * present)
       }
     }
     return shares
@@ -80,18 +81,27 @@ export function winZ({ clip: limit = 30 }: WinZOptions = {}): SeedlessDetector<F
       const sum = new Float64Array(width)
       const count = new Float64Array(d)
       for (let t = 0; t * d < mask.length; t++) {
-        for (let j = 0; j < d; j++) {
-          if (mask[t * d + j] !== 1) continue
-          count[j] = (count[j] as number) + 1
-          for (let f = j; f < width; f += d) {
-            sum[f] = (sum[f] as number) + clip(features[t * width + f] as number, limit) ** 2
-          }
-        }
+        addPresence(mask, t * d, count)
+        addSquares(features, t * width, limit, sum)
       }
       return new FittedWinZ(
         sum.map((total, f) => total / Math.max(1, count[f % d] as number)),
         limit,
       )
     },
+  }
+}
+
+// Functions of one row: the compiler makes them fast after the first few hundred rows, a loop over all rows in one call late.
+
+function addPresence(mask: Float64Array, from: number, count: Float64Array): void {
+  for (let j = 0; j < count.length; j++) if (mask[from + j] === 1) count[j] = (count[j] as number) + 1
+}
+
+/** Adds the squares of a row's clipped features; absent ones are 0. */
+function addSquares(features: Float64Array, from: number, limit: number, sum: Float64Array): void {
+  for (let f = 0; f < sum.length; f++) {
+    const x = clip(features[from + f] as number, limit)
+    sum[f] = (sum[f] as number) + x * x
   }
 }

@@ -1,6 +1,6 @@
 /** Mean and scale of each feature over the training rows in which its signal is present. */
 
-import type { Series } from './series.ts'
+import { isWhole, type Series } from './series.ts'
 import { KINDS } from './window.ts'
 
 export interface Scaler {
@@ -40,6 +40,14 @@ export function fitScaler(
     const { sum, count } = sums(features, mask, d, start, end)
     const mean = sum.map((total, f) => total / Math.max(1, count[f % d] as number))
     for (let t = start; t < end; t++) {
+      // Along memory where nothing is absent, which is nearly every row; each sum is the same either way.
+      if (isWhole(mask, t * d, d)) {
+        for (let f = 0, at = t * width; f < width; f++, at++) {
+          const off = (features[at] as number) - (mean[f] as number)
+          squares[f] = (squares[f] as number) + off * off
+        }
+        continue
+      }
       for (let j = 0; j < d; j++) {
         if (mask[t * d + j] !== 1) continue
         for (let f = j; f < width; f += d) {
@@ -65,6 +73,11 @@ function sums(features: Float64Array, mask: Float64Array, d: number, start: numb
   const sum = new Float64Array(width)
   const count = new Float64Array(d)
   for (let t = start; t < end; t++) {
+    if (isWhole(mask, t * d, d)) {
+      for (let j = 0; j < d; j++) count[j] = (count[j] as number) + 1
+      for (let f = 0, at = t * width; f < width; f++, at++) sum[f] = (sum[f] as number) + (features[at] as number)
+      continue
+    }
     for (let j = 0; j < d; j++) {
       if (mask[t * d + j] !== 1) continue
       count[j] = (count[j] as number) + 1

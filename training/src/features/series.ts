@@ -90,6 +90,12 @@ export function joinSeries(list: readonly Series[]): Series {
   return { signals: first.signals, ...joined, segments }
 }
 
+/** Whether every signal is present in the row whose mask [d] is at `from`. */
+export function isWhole(mask: Float64Array, from: number, d: number): boolean {
+  for (let j = from; j < from + d; j++) if (mask[j] !== 1) return false
+  return true
+}
+
 /** The series in feature scale. */
 export function transformSeries(series: Series, transforms: readonly Transform[]): Series {
   const d = series.signals
@@ -132,6 +138,16 @@ export class WindowWalk {
   /** Writes the window [L,d] of row t; 0 where a signal is absent at row t. */
   write(t: number, out: Float64Array, offset: number): void {
     const { signals: d, values, mask } = this.#series
+    if (t - WINDOW_ROWS + 1 >= this.#latest) out.set(values.subarray((t - WINDOW_ROWS + 1) * d, (t + 1) * d), offset)
+    else this.#writePadded(t, out, offset)
+    for (let j = 0; j < d; j++) {
+      if (mask[t * d + j] === 1) continue
+      for (let k = 0; k < WINDOW_ROWS; k++) out[offset + k * d + j] = 0
+    }
+  }
+
+  #writePadded(t: number, out: Float64Array, offset: number): void {
+    const { signals: d, values } = this.#series
     for (let k = 0; k < WINDOW_ROWS; k++) {
       const row = t - WINDOW_ROWS + 1 + k
       const to = offset + k * d
@@ -140,10 +156,6 @@ export class WindowWalk {
         continue
       }
       for (let j = 0; j < d; j++) out[to + j] = values[Math.max(row, this.#from[j] as number) * d + j] as number
-    }
-    for (let j = 0; j < d; j++) {
-      if (mask[t * d + j] === 1) continue
-      for (let k = 0; k < WINDOW_ROWS; k++) out[offset + k * d + j] = 0
     }
   }
 }

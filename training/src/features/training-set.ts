@@ -3,7 +3,7 @@ import type { Transform } from '@portent/core'
 import type { Batch } from '../detectors/types.ts'
 import type { FeatureModel } from './model.ts'
 import { fitScaler, type ScalerOptions } from './scaler.ts'
-import { joinSeries, type Series, seriesFeatures, sliceSeries, transformSeries, WindowWalk } from './series.ts'
+import { isWhole, joinSeries, type Series, seriesFeatures, sliceSeries, transformSeries, WindowWalk } from './series.ts'
 import { clip, KINDS, WINDOW_ROWS } from './window.ts'
 
 /** Standardised rows of one or several hosts, in the order of time within each. */
@@ -41,9 +41,31 @@ export function sliceFeatureRows({ series, features }: FeatureRows, from: number
   return { series: sliceSeries(series, from, to), features: features.subarray(from * width, to * width) }
 }
 
-/** One after the other. */
-export function joinFeatureRows(list: readonly FeatureRows[]): FeatureRows {
-  const features = new Float64Array(list.reduce((sum, x) => sum + x.features.length, 0))
+/**
+ * The rows with windows that start afresh at every cut.
+ * @param features a copy of the features of `rows`, in which those of the windows that reached over a cut are made anew
+ */
+export function cutFeatureRows({ series }: FeatureRows, cuts: readonly number[], features: Float64Array): FeatureRows {
+  const d = series.signals
+  const ends = [...cuts, series.mask.length / d]
+  const segments = ends.flatMap((end, k) => {
+    const from = ends[k - 1] ?? 0
+    return sliceSeries(series, from, end).segments.map((s) => ({ start: s.start + from, end: s.end + from }))
+  })
+  for (const [k, cut] of cuts.entries()) {
+    const first = sliceSeries(series, cut, Math.min(cut + WINDOW_ROWS - 1, ends[k + 1] as number))
+    features.set(seriesFeatures(first), cut * KINDS * d)
+  }
+  return { series: { ...series, segments }, features }
+}
+
+/**
+ * One after the other.
+ * @param room for the features, which may be larger than they are
+ */
+export function joinFeatureRows(list: readonly FeatureRows[], room?: Float64Array): FeatureRows {
+  const length = list.reduce((sum, x) => sum + x.features.length, 0)
+  const features = room === undefined ? new Float64Array(length) : room.subarray(0, length)
   let at = 0
   for (const part of list) {
     features.set(part.features, at)
@@ -75,19 +97,37 @@ export function trainingSetOf(
   model: FeatureModel,
   { centred = false }: TrainingSetOptions = {},
 ): TrainingSet {
-  const set = standardise(featureRowsOf(series, model.transforms), model)
+  const set = standardise(featureRowsOf(series, model.transforms), model, { inPlace: true })
   if (centred) for (const segment of set.segments) takeMean(set.features, set.values, set.mask, set.signals, segment)
   return set
 }
 
-/** Standardised rows; what was given stays as it is. */
-export function standardise(rows: FeatureRows, { mean, scale }: FeatureModel): TrainingSet {
+export interface StandardiseOptions {
+  /** Standardise the features where they are; the values are new in any case. */
+  readonly inPlace?: boolean
+}
+
+/** Standardised rows. */
+export function standardise(
+  rows: FeatureRows,
+  { mean, scale }: FeatureModel,
+  { inPlace = false }: StandardiseOptions = {},
+): TrainingSet {
   const { signals: d, mask } = rows.series
   const width = KINDS * d
-  const features = new Float64Array(rows.features.length)
+  const features = inPlace ? rows.features : new Float64Array(rows.features.length)
   const values = new Float64Array(rows.series.values.length)
   for (let t = 0; t * d < mask.length; t++) {
     const [from, at] = [t * d, t * width]
+    if (isWhole(mask, from, d)) {
+      for (let j = 0; j < d; j++) {
+        values[from + j] = ((rows.series.values[from + j] as number) - (mean[j] as number)) / (scale[j] as number)
+      }
+      for (let f = 0; f < width; f++) {
+        features[at + f] = ((rows.features[at + f] as number) - (mean[f] as number)) / (scale[f] as number)
+      }
+      continue
+    }
     for (let j = 0; j < d; j++) {
       if (mask[from + j] !== 1) continue
       values[from + j] = ((rows.series.values[from + j] as number) - (mean[j] as number)) / (scale[j] as number)
@@ -148,13 +188,18 @@ export interface BatchOptions {
   readonly ewmaAlpha?: number
   /** Rows a batch. The arrays are used again: a batch holds until the next one is asked for. */
   readonly size?: number
+  /** Whether the windows are wanted; without, `rows` are zeros. */
+  readonly windows?: boolean
 }
 
 /**
  * The rows of a set as batches, exactly as the service would feed them, in order. A signal's exponential mean starts with
  * the row it appears in.
  */
-export function* batchesOf(set: TrainingSet, { ewmaAlpha = 0, size = 512 }: BatchOptions = {}): Generator<Batch> {
+export function* batchesOf(
+  set: TrainingSet,
+  { ewmaAlpha = 0, size = 512, windows = true }: BatchOptions = {},
+): Generator<Batch> {
   const { signals: d, values, mask, features, segments } = set
   const rows = new Float64Array(size * WINDOW_ROWS * d)
   const ewma = new Float64Array(size * d)
@@ -174,7 +219,7 @@ export function* batchesOf(set: TrainingSet, { ewmaAlpha = 0, size = 512 }: Batc
     state.fill(0)
     for (let t = start; t < end; t++) {
       const appeared = walk.step(t, start)
-      walk.write(t, rows, n * WINDOW_ROWS * d)
+      if (windows) walk.write(t, rows, n * WINDOW_ROWS * d)
       if (ewmaAlpha > 0) {
         for (const j of appeared) state[j] = clip(values[t * d + j] as number, ROW_CLIP)
         ewma.set(state, n * d)

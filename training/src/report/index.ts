@@ -4,7 +4,8 @@
  */
 import { budgetOf, FEATURE_KINDS, type Manifest } from '@portent/core'
 import type { Validation } from '../bundle/disturb.ts'
-import { BLOCKS, type HeldOut } from '../bundle/own.ts'
+import { BLOCKS } from '../bundle/folds.ts'
+import type { HeldOut } from '../bundle/own.ts'
 import { sortedQuantile } from '../bundle/statistics.ts'
 import { bars, frame, linear, logarithmic, path, ticksOf } from './charts.ts'
 import { STYLE } from './style.ts'

@@ -7,8 +7,8 @@
  * - `distribution`, every hour: signals whose last day is too far from a usual day ({@link LevelReference}); a sign where a
  *   tenth of the signals are.
  * A drift is confirmed where the two hourly ones come within a day of each other. A fifth of the signals for half a day
- * confirm it too, once usual days of a whole week are known: a centre that follows its target, and a score that is high
- * already, hide a shift from the score.
+ * confirm it too, once limits rest on a whole week of usual days: a centre that follows its target, and a score that is
+ * high already, hide a shift from the score.
  *
  * Twelve hours later, if the signals are still as far away and the score has not gone back, everything is re-based: the
  * last day is the usual one from then on, the test of the score starts again, and the caller lets the threshold and the
@@ -24,21 +24,19 @@
  */
 import type { Manifest } from '../../manifest.ts'
 import { AnomalyRateDrift, RATE_FACTOR } from './anomaly-rate.ts'
+import { type Comparison, compare, isFar, isFarByMany } from './comparison.ts'
 import { DAY_HOURS, HourlyLevels } from './levels.ts'
 import { LAMBDA, PageHinkley, usualScoreOf } from './page-hinkley.ts'
 import { LevelReference, WEEK_DAYS } from './reference.ts'
 import type { DriftEvent, DriftEvidence, DriftFigures, DriftRow, DriftStatus, SavedDrift } from './types.ts'
 
-/** Share of the signals that must be far from usual; two at least, where there are two. */
-export const SIGNALS_SHARE = 0.1
 /** Hours within which the two signs must come. */
 const WITHIN_HOURS = DAY_HOURS
 /** Hours from a confirmation to the new base: a day then lies behind it that began about when the drift did. */
 export const REBASE_AFTER_HOURS = 12
 /** Days that a target without training days of its own is learnt from; scores of the first are not usual yet. */
 export const LEARN_DAYS = 3
-/** This many times the signals that make a sign, for so many hours, are a drift without the score. */
-const MANY = 2
+/** Hours that many signals must be far from usual to be a drift without the score. */
 const MANY_HOURS = 12
 const MOST_EVENTS = 10
 /** Signals named in an event. */
@@ -46,17 +44,6 @@ const NAMED = 5
 
 /** What drift needs of a bundle. */
 export type DriftManifest = Pick<Manifest, 'signals' | 'features' | 'center' | 'drift'>
-
-/** The last day against the reference. */
-interface Comparison {
-  /** By signal; NaN where either is not known. */
-  readonly distances: readonly number[]
-  /** Signals beyond their limits, furthest first. */
-  readonly far: readonly number[]
-  /** Signals that can be compared, and how many of them make a sign. */
-  readonly of: number
-  readonly needed: number
-}
 
 export class DriftMonitor {
   readonly rate: AnomalyRateDrift
@@ -151,7 +138,7 @@ export class DriftMonitor {
         detected: this.#score.detected,
         usual: this.#score.usual,
       },
-      distribution: this.#compared && { ...this.#distributionFigures(), detected: this.#isFar },
+      distribution: this.#compared && { ...this.#distributionFigures(), detected: isFar(this.#compared) },
       signals: signals.sort((a, b) => b.distance / b.limit - a.distance / a.limit),
       events: [...this.#events].reverse(),
     }
@@ -170,8 +157,10 @@ export class DriftMonitor {
     }
     this.#score.step(newest)
     this.#scoreAge = this.#score.detected ? 0 : this.#scoreAge + 1
-    this.#signalsAge = this.#isFar ? 0 : this.#signalsAge + 1
-    this.#manyHours = this.#isFarByMany && this.#reference.days >= WEEK_DAYS ? this.#manyHours + 1 : 0
+    this.#signalsAge = isFar(this.#compared) ? 0 : this.#signalsAge + 1
+    const { origin, days } = this.#reference
+    const isKnown = origin === 'rebased' || days >= WEEK_DAYS
+    this.#manyHours = isKnown && isFarByMany(this.#compared) ? this.#manyHours + 1 : 0
     const isBoth = this.#scoreAge <= WITHIN_HOURS && this.#signalsAge <= WITHIN_HOURS
     if (isBoth || this.#manyHours >= MANY_HOURS) {
       const by = isBoth ? 'score_and_signals' : 'signals'
@@ -205,7 +194,7 @@ export class DriftMonitor {
     this.#dayHours = 0
     const { days, origin } = this.#reference
     const isFirst = origin === 'first_days'
-    const isQuiet = this.#scoreAge > WITHIN_HOURS && (isFirst || !this.#isFar)
+    const isQuiet = this.#scoreAge > WITHIN_HOURS && (isFirst || !isFar(this.#compared))
     if (days >= WEEK_DAYS || !isQuiet || this.#levels.known < DAY_HOURS) return
     this.#reference.add(this.#levels, isFirst)
     this.#compare()
@@ -221,7 +210,8 @@ export class DriftMonitor {
     if (event.kind === 'rebased') {
       const { mean, hours } = usualScoreOf(this.#levels.scores(DAY_HOURS))
       this.#reference.rebase(this.#levels)
-      score.restart(hours > 0 ? { mean, hours } : undefined)
+      // Where the centre follows, the score is on its way back to what it was.
+      score.restart(hours > 0 && !this.#isFollowing ? { mean, hours } : undefined)
       this.#compare()
     } else {
       score.restart()
@@ -235,33 +225,15 @@ export class DriftMonitor {
    * say it.
    */
   #isLasting(by: DriftEvidence, score: PageHinkley): boolean {
-    if (by === 'signals') return this.#isFarByMany
-    if (!this.#isFar || this.#isFollowing) return this.#isFar
+    if (by === 'signals') return isFarByMany(this.#compared)
+    if (!isFar(this.#compared) || this.#isFollowing) return isFar(this.#compared)
     const since = this.#levels.scores(REBASE_AFTER_HOURS).sort((a, b) => a - b)
     const median = since[since.length >> 1]
     return median === undefined || score.standardise(median) / score.shift >= 0.5
   }
 
   #compare(): void {
-    if (this.#levels.known < DAY_HOURS) return
-    const reference = this.#reference
-    const distances = this.#names.map((_, j) => reference.distance(j, this.#levels))
-    const excess = distances.map((distance, j) => distance / reference.limit(j))
-    const of = distances.filter(Number.isFinite).length
-    const far = [...excess.keys()].filter((j) => (excess[j] as number) > 1)
-    far.sort((a, b) => (excess[b] as number) - (excess[a] as number))
-    this.#compared = { distances, far, of, needed: Math.max(Math.min(2, of), 1, Math.ceil(SIGNALS_SHARE * of)) }
-  }
-
-  /** So many signals are beyond their limits that it is a sign. */
-  get #isFar(): boolean {
-    return this.#compared !== null && this.#compared.far.length >= this.#compared.needed
-  }
-
-  /** So many that it is a drift if it stays so, whatever the score says. */
-  get #isFarByMany(): boolean {
-    const { far = [], needed = 0, of = 0 } = this.#compared ?? {}
-    return far.length > 0 && far.length >= Math.min(of, MANY * needed)
+    if (this.#levels.known === DAY_HOURS) this.#compared = compare(this.#names.length, this.#reference, this.#levels)
   }
 
   #scoreFigures(): DriftEvent['score'] {

@@ -6,20 +6,21 @@
  * {@link TargetState.writeInputs} writes the tensors, and {@link TargetState.finish} takes what the models gave. A replay
  * of one target shares a call between its rows instead: {@link TargetState.scoreBlock}, the same steps in another order.
  */
-import { type Manifest, type Voter, votersOf } from '../manifest.ts'
+import type { Manifest } from '../manifest.ts'
 import { HOST_SIGNALS, type Transform, transformOf } from '../signals.ts'
-import { ALARM_CAP, AlarmPolicy, budgetOf, OPEN_SHARE } from './alarm.ts'
+import { AlarmPolicy, budgetOf } from './alarm.ts'
 import { Center } from './center.ts'
 import { DailyMembers, type SavedDaily } from './daily/index.ts'
-import { quantileOf, RollingDistribution, type SavedDistribution } from './distribution.ts'
+import { quantileOf } from './distribution.ts'
 import { type DriftFigures, DriftMonitor, frozenScore, type SavedDrift } from './drift/index.ts'
-import { calibrated, Ensemble, spreadOf } from './ensemble.ts'
+import { Ensemble } from './ensemble.ts'
 import { FailureHistory } from './failure-history.ts'
 import { healthOf, type Penalty, penaltiesOf, RiskHysteresis, type RiskLevel } from './health.ts'
 import { ExponentialMeans } from './means.ts'
 import { Recurrence, type SavedEpisodes } from './recurrence.ts'
 import { type SavedStopped, Stopped } from './stopped.ts'
 import { blankNonFinite, type ModelHalves, type ModelInputs, type ModelOutputs } from './tensors.ts'
+import { type SavedThresholds, Thresholds } from './thresholds.ts'
 import { type SavedUsual, UsualRanges } from './usual.ts'
 import { RowWindow, WINDOW_ROWS } from './window.ts'
 
@@ -30,11 +31,6 @@ const KINDS = 6
 const MOST_SPREADS = 30
 /** How far over the threshold a workload that stopped is, in calibrated score. */
 const STOPPED_ABOVE = 0.25
-/** A threshold below this would make 1 = threshold meaningless; calibrated scores have 1 at the 95 % quantile. */
-const MIN_THRESHOLD = 0.1
-/** Blocks in which a single detector's distribution forgets: coarser than the ensemble's, to spare memory. */
-const DETECTOR_BLOCK_HOURS = 24
-
 export interface TargetScores {
   /** 0 = usual, 1 = threshold, floored at 0: `ensemble` and each detector by name. */
   readonly anomaly: Record<string, number>
@@ -94,9 +90,6 @@ interface Arrival {
   readonly appeared: readonly (readonly [j: number, value: number])[]
 }
 
-/** Of whose threshold the cap of a detector's distribution is taken. */
-const USUAL_SENSITIVITY = 5
-
 /** The peak hold decays towards this quantile of normal rows. */
 const RANKING_FLOOR = 0.01
 
@@ -115,24 +108,13 @@ export class TargetState {
   readonly #means: ExponentialMeans | null
   readonly #ensemble: Ensemble | null
   readonly #daily: DailyMembers | null
-  readonly #voters: readonly Voter[]
-  /** Whose rolling distribution says how much a row teaches the daily members. */
-  readonly #primary: number
-  readonly #distribution: RollingDistribution | null
-  readonly #detectorDistributions: RollingDistribution[]
+  readonly #thresholds: Thresholds | null
   readonly #alarm = new AlarmPolicy()
   readonly #recurrence: Recurrence
   readonly #stopped: Stopped
   /** Of each signal to what is unusual in this row [d]. */
   readonly #unusual: Float64Array
   readonly #risk = new RiskHysteresis()
-  #budget: number
-  #open = 0
-  /** The 98 % quantile of the primary score, calibrated: rows above it teach the daily members less. */
-  #usualPrimary = 0
-  #detectorThresholds: number[] = []
-  /** The same for every budget, or scores of daily members, which learn by these distributions, would depend on it. */
-  #detectorCaps: number[] = []
   readonly #rankingFloor: number
   #ranking: number
   #values: Readonly<Record<string, number>> = {}
@@ -155,22 +137,8 @@ export class TargetState {
     this.#unusual = new Float64Array(signals.length)
     this.#means = manifest && new ExponentialMeans(manifest)
     this.#daily = manifest?.daily ? new DailyMembers(manifest.daily, manifest.signals.length, intervalSeconds) : null
-    this.#voters = manifest ? votersOf(manifest) : []
-    this.#primary = this.#voters.findIndex((x) => x.name === manifest?.explain.primary)
-    this.#distribution =
-      manifest &&
-      new RollingDistribution(manifest.ensemble.distribution, {
-        intervalSeconds,
-        seedHours: manifest.ensemble.seed_hours,
-      })
-    this.#detectorDistributions = this.#voters.map(
-      (x) =>
-        new RollingDistribution(x.distribution, {
-          intervalSeconds,
-          seedHours: (manifest as Manifest).ensemble.seed_hours,
-          blockHours: DETECTOR_BLOCK_HOURS,
-        }),
-    )
+    const budget = options.budget ?? budgetOf(options.sensitivity)
+    this.#thresholds = manifest && new Thresholds(manifest, intervalSeconds, budget)
     const transforms = new Map<string, Transform>(HOST_SIGNALS.map((s) => [s.name, transformOf(s.unit)]))
     for (const s of manifest?.signals ?? []) transforms.set(s.name, s.transform)
     const linear: Transform = { kind: 'linear', scale: 1 }
@@ -179,8 +147,6 @@ export class TargetState {
     this.failure = manifest?.failure ? new FailureHistory(manifest.failure.window_rows, intervalSeconds) : null
     this.#rankingFloor = manifest ? quantileOf(manifest.ensemble.distribution, RANKING_FLOOR) : 0
     this.#ranking = this.#rankingFloor
-    this.#budget = options.budget ?? budgetOf(options.sensitivity)
-    this.#refreshThresholds()
   }
 
   /** Share of the bundle's signals that are present, 0-1; 1 without a bundle. */
@@ -195,7 +161,7 @@ export class TargetState {
 
   /** What a calibrated score of the next row is held against. */
   get threshold(): number {
-    return this.#open
+    return this.#thresholds?.open ?? 0
   }
 
   /** Score of the last row, 1 = threshold. */
@@ -213,8 +179,9 @@ export class TargetState {
 
   /** Takes effect with the next row. */
   setBudget(budget: number): void {
-    this.#budget = budget
-    this.#refreshThresholds()
+    if (this.#thresholds === null) return
+    this.#thresholds.budget = budget
+    this.#thresholds.refresh()
   }
 
   /**
@@ -341,12 +308,11 @@ export class TargetState {
       values: this.#values,
       score: frozenScore(detectors, (k) => this.#ensemble?.detectors[k] ?? Number.NaN),
       over,
-      budget: this.#budget,
+      budget: this.#thresholds?.budget ?? 0,
     })
     if (event?.kind !== 'rebased') return
-    for (const one of [this.#distribution, ...this.#detectorDistributions]) one?.rebase(event.score.direction)
+    this.#thresholds?.rebase(event.score.direction)
     this.#center?.hasten()
-    this.#refreshThresholds()
   }
 
   /** What is worth keeping over a restart: the centre and the rolling distributions. */
@@ -357,8 +323,7 @@ export class TargetState {
       episodes: this.#recurrence.save(),
       stopped: this.#stopped.save(),
       center: this.#center?.save() ?? [],
-      distribution: this.#distribution?.save() ?? null,
-      detectors: this.#detectorDistributions.map((x) => x.save()),
+      ...(this.#thresholds?.save() ?? { distribution: null, detectors: [] }),
       ...(this.#daily ? { daily: this.#daily.save() } : {}),
       ...(this.drift ? { drift: this.drift.save() } : {}),
     }
@@ -366,27 +331,20 @@ export class TargetState {
 
   /** @throws RangeError when what was saved does not fit the bundle; the state is then to be thrown away */
   restore(saved: SavedTargetState): void {
-    if (saved.detectors.length !== this.#detectorDistributions.length) {
-      throw new RangeError('a saved state has another number of detectors')
-    }
+    this.#thresholds?.restore(saved)
     this.#center?.restore(saved.center)
-    if (saved.distribution) this.#distribution?.restore(saved.distribution)
-    saved.detectors.forEach((x, k) => {
-      this.#detectorDistributions[k]?.restore(x)
-    })
     if (saved.daily) this.#daily?.restore(saved.daily)
     if (saved.drift) this.drift?.restore(saved.drift)
     this.usual.restore(saved.usual ?? [])
     this.#recurrence.restore(saved.episodes ?? [])
     this.#stopped.restore(saved.stopped ?? [])
     this.rows = saved.rows
-    this.#refreshThresholds()
   }
 
   #score(outputs: Concluded, i: number): TargetScores | null {
     const manifest = this.#manifest as Manifest
     const ensemble = this.#ensemble as Ensemble
-    const distribution = this.#distribution as RollingDistribution
+    const thresholds = this.#thresholds as Thresholds
     const width = KINDS * manifest.signals.length
     const { mask } = outputs
     const from = i * manifest.signals.length
@@ -402,30 +360,21 @@ export class TargetState {
     const voted = ensemble.step(rawOf)
     if (!Number.isFinite(voted)) return null
 
-    const usual = this.#open
+    const usual = thresholds.open
     const stopped = this.#stopped.signals
     const raw = stopped.length > 0 ? Math.max(voted, usual + STOPPED_ABOVE) : voted
     const threshold = stopped.length > 0 ? usual : this.#inContext(raw, usual, outputs.features, i * width, isPresent)
     const over = raw > threshold
     const alarm = this.#alarm.step(raw, threshold)
-    const confidence = distribution.rank(raw)
+    const confidence = thresholds.rank(raw)
     const decayed = this.#rankingFloor + (this.#ranking - this.#rankingFloor) * manifest.ensemble.peak_decay
     this.#ranking = Math.max(raw, decayed)
-    const anomaly: Record<string, number> = { ensemble: ratioTo(raw, threshold) }
-    let refreshed = distribution.add(Math.min(raw, usual + ALARM_CAP), alarm)
-    this.#voters.forEach(({ name }, k) => {
-      const score = ensemble.detectors[k] as number
-      if (!Number.isFinite(score)) return
-      const own = this.#detectorThresholds[k] as number
-      anomaly[name] = ratioTo(score, own)
-      refreshed =
-        this.#detectorDistributions[k]?.add(Math.min(score, this.#detectorCaps[k] as number), score > own) || refreshed
-    })
-    this.#daily?.learn(this.#gate(rawOf(this.#primary)))
-    if (refreshed) this.#refreshThresholds()
-
+    const anomaly: Record<string, number> = { ensemble: Math.max(0, raw / threshold) }
+    const gate = thresholds.gate(rawOf)
+    thresholds.add(raw, alarm, ensemble.detectors, anomaly)
+    this.#daily?.learn(gate)
     this.#center?.follow(outputs.features, i * width, anomaly.ensemble as number, isPresent)
-    const budget = { requested: this.#budget, realised: distribution.realised }
+    const budget = { requested: thresholds.budget, realised: thresholds.realised }
     const recurring = threshold > usual
     return { anomaly, raw, ranking: this.#ranking, threshold, over, alarm, confidence, budget, recurring, stopped }
   }
@@ -453,38 +402,14 @@ export class TargetState {
     this.#recurrence.step(this.#clock, raw, usual, unusual)
     return threshold
   }
-
-  /** min(1, usual / score)^2 of the primary score, in which the logarithm of scores is calibrated. */
-  #gate(raw: number): number {
-    const voter = this.#voters[this.#primary]
-    if (voter === undefined || !Number.isFinite(raw)) return 0
-    const above = (calibrated(raw, voter.calibration) - this.#usualPrimary) * spreadOf(voter.calibration)
-    return Math.exp(-2 * Math.max(0, above))
-  }
-
-  #refreshThresholds(): void {
-    if (this.#distribution === null) return
-    const share = 1 - OPEN_SHARE * this.#budget
-    this.#open = Math.max(MIN_THRESHOLD, this.#distribution.quantile(share))
-    const usual = 1 - OPEN_SHARE * budgetOf(USUAL_SENSITIVITY)
-    this.#detectorCaps = this.#detectorDistributions.map((x) => Math.max(MIN_THRESHOLD, x.quantile(usual)) + ALARM_CAP)
-    this.#usualPrimary = this.#detectorDistributions[this.#primary]?.quantile(0.98) ?? 0
-    this.#detectorThresholds = this.#detectorDistributions.map((x) => Math.max(MIN_THRESHOLD, x.quantile(share)))
-  }
 }
 
-export interface SavedTargetState {
+export interface SavedTargetState extends SavedThresholds {
   readonly rows: number
   readonly usual?: SavedUsual
   readonly episodes?: SavedEpisodes
   readonly stopped?: SavedStopped
   readonly center: readonly number[]
-  readonly distribution: SavedDistribution | null
-  readonly detectors: readonly SavedDistribution[]
   readonly daily?: SavedDaily
   readonly drift?: SavedDrift
-}
-
-function ratioTo(score: number, threshold: number): number {
-  return Math.max(0, score / threshold)
 }

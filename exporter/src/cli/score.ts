@@ -14,7 +14,7 @@ timestamp,score,score_raw,threshold,alarm,confidence,health,drift
   score       score_raw with its peaks held: ranks rows
   score_raw   ensemble of the detectors, 0 = usual, 1 = the 95 % quantile of normal rows
   threshold   what score_raw is held against: a rolling quantile
-  alarm       1 from a row over the threshold until the score has calmed down
+  alarm       1 from a row over the threshold until ten rows below it
   confidence  share of recent rows that lie below score_raw
   health      0-100
   drift       1 = the host is not what it was: the level of the score and the signals have both moved, and the last day is
@@ -34,7 +34,7 @@ Flags:
   --interval=SECONDS
         Length of a row, which must be the bundle's. Default: 60
   --budget=SHARE
-        Share of rows that may be over the threshold, above 0 and at most 0.5. Default: 0.005
+        Share of normal rows that may be in alarm, above 0 and at most 0.5. Default: 0.005
   --attributions=FILE
         Primary SHAP values as well: timestamp and one column a signal
   --help

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Manifest } from '@portent/core'
 import type { Io } from './io.ts'
 
 const HELP = `Usage: portent bundle verify DIR...
@@ -43,6 +44,10 @@ export async function bundle(argv: readonly string[], io: Io): Promise<number> {
   return code
 }
 
+function dailyLine({ members, ready_days }: NonNullable<Manifest['daily']>): string {
+  return `${members.map((x) => x.name).join(', ')}: join after ${ready_days} days of a target's own rows`
+}
+
 /** @returns what the bundle holds, a line each. @throws BundleError */
 async function verify(folder: string): Promise<string> {
   const { readBundle } = await import('../bundle/files.ts')
@@ -64,6 +69,7 @@ async function verify(folder: string): Promise<string> {
       ['signals', `${manifest.signals.length}: ${manifest.signals.map((s) => s.name).join(', ')}`],
       ['centre', manifest.center.mode === 'frozen' ? 'frozen at the training mean' : "follows each target's own mean"],
       ['detectors', detectors.join(', ')],
+      ...(manifest.daily ? [['daily', dailyLine(manifest.daily)] as [string, string]] : []),
       ['failure', failureLine(failure)],
       ['models', `${files.models.size} files, ${(bytes / 1e6).toFixed(2)} MB`],
       ['golden', `${cases} agree; worst deviation ${(100 * model.worst).toPrecision(2)} % of what is tolerated`],

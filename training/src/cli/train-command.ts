@@ -183,7 +183,15 @@ function tableOf({ rows, gaps, validation }: Made, manifest: BundleParts['manife
     q95.toFixed(2),
     ...found(name),
   ])
+  for (const { name, weight, calibration } of manifest.daily?.members ?? []) {
+    lines.push([name, String(weight), calibration.median.toFixed(2), calibration.q95.toFixed(2)])
+  }
   if (validation) lines.push(['ensemble', '', '', '', ...found('ensemble')])
+  const silent = manifest.detectors.filter((x) => x.weight === 0).map((x) => x.name)
+  const notes = [
+    ...(silent.length > 0 ? [`weight 0: a gauge of its own, no say in the ensemble (${silent.join(', ')})`] : []),
+    ...(manifest.daily ? [`daily members join after ${manifest.daily.ready_days} days of a target's own rows`] : []),
+  ]
   const weak = validation !== null && kinds.every((kind) => (validation.found.ensemble?.[kind] ?? 0) < WEAK)
   const widths = head.map((title, k) => Math.max(title.length, ...lines.map((line) => (line[k] ?? '').length)))
   const row = (cells: readonly string[]) =>
@@ -196,5 +204,5 @@ function tableOf({ rows, gaps, validation }: Made, manifest: BundleParts['manife
         'warning: the ensemble finds next to nothing of what validation put into held-out rows: were there incidents in the data?',
       ]
     : []
-  return `${[first, row(head), ...lines.map(row), ...warning].join('\n')}\n`
+  return `${[first, row(head), ...lines.map(row), ...notes, ...warning].join('\n')}\n`
 }

@@ -93,7 +93,7 @@ export const explain = defineRoute({
     }
     const { target } = findTarget(deps, params.target)
     for (const [name, given] of Object.entries({ features, forest })) {
-      if (given) throw new ApiError(400, 'newest_row_only', `${name} are kept of the newest row only`, name)
+      if (given) throw new ApiError(400, 'newest_row_only', `${name}: only the newest row has it`, name)
     }
     return await ofRange(deps, target, ...bounds(from, to, now))
   },

@@ -3,7 +3,7 @@
  * them at the threshold that the undisturbed held-out rows set. Says whether a detector answers on this host, not how
  * well it finds real incidents.
  */
-import { applyTransform, budgetOf, invertTransform, type Manifest } from '@portent/core'
+import { applyTransform, budgetOf, invertTransform, type Manifest, OPEN_SHARE } from '@portent/core'
 import { scoreSet } from '../detectors/index.ts'
 import { type Series, sliceSeries, trainingSetOf } from '../features/index.ts'
 import type { Random } from '../random.ts'
@@ -72,7 +72,7 @@ export interface Validation {
 
 /** @param raw scores of the undisturbed held-out rows, that set the thresholds */
 export function validate(disturbances: readonly Disturbed[], raw: RawScores, manifest: Manifest): Validation {
-  const p = 1 - budgetOf(5)
+  const p = 1 - OPEN_SHARE * budgetOf(5)
   const usual = combine(raw, manifest)
   const threshold = (x: Float64Array) => sortedQuantile(x.slice().sort(), p)
   const thresholds = [usual.ensemble, ...usual.detectors].map(threshold)

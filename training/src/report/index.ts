@@ -2,7 +2,7 @@
  * The training report: one HTML file that needs no network. What the scores of held-out rows look like, whether thresholds
  * hold on rows that did not set them, what each detector finds, and what the features are. Same bundle, same bytes.
  */
-import { budgetOf, FEATURE_KINDS, type Manifest } from '@portent/core'
+import { budgetOf, FEATURE_KINDS, type Manifest, OPEN_SHARE } from '@portent/core'
 import type { Validation } from '../bundle/disturb.ts'
 import { BLOCKS } from '../bundle/folds.ts'
 import type { HeldOut } from '../bundle/own.ts'
@@ -83,7 +83,7 @@ function distributions({ manifest, heldOut }: Report): string {
 
 function distribution(name: string, values: Float64Array | undefined, quantiles: [number, number][]): string {
   const at = (p: number) => (quantiles.find(([q]) => q >= p) as [number, number])[1]
-  const threshold = at(1 - budgetOf(5))
+  const threshold = at(1 - OPEN_SHARE * budgetOf(5))
   // The farthest tails would squeeze all else into a few bars; they are in the last ones.
   const from = Math.min(at(0.001), -0.5)
   const to = Math.max(at(0.998), threshold + 0.5, 1.5)

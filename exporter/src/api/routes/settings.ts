@@ -1,3 +1,4 @@
+import { budgetOf } from '@portent/core'
 import { z } from 'zod'
 import type { ApiDeps } from '../deps.ts'
 import { findTarget, finite, share, targetParams } from '../parameters.ts'
@@ -47,9 +48,6 @@ export const putSettings = defineRoute({
     return describe(deps, target)
   },
 })
-
-/** b = .005 at sensitivity 5, times 1.6 a step. */
-const budgetOf = (sensitivity: number): number => 0.005 * 1.6 ** (sensitivity - 5)
 
 function describe(deps: ApiDeps, target: string): z.input<typeof response> {
   const sensitivity = deps.sensitivity(target)

@@ -19,8 +19,10 @@ const MAY_IMPORT = {
   config: [],
   log: ['config'],
   api: ['types.ts', 'publish'],
-  replay: ['types.ts', 'bundle', 'detect', 'explain'],
-  'cycle.ts': ['types.ts', 'window', 'detect', 'explain', 'assess'],
+  outlook: ['types.ts'],
+  replay: ['types.ts', 'bundle', 'detect', 'explain', 'outlook'],
+  backtest: ['detect', 'outlook', 'replay'],
+  'cycle.ts': ['types.ts', 'window', 'detect', 'explain', 'assess', 'outlook'],
 }
 /** These know every room. */
 const KNOW_ALL = ['app.ts', 'main.ts', 'cli', 'wiring']

@@ -14,22 +14,14 @@
  *   `ewma` [N,d] (exponential mean, factor `ewma_alpha`, of the newest of `rows`, clipped to +-10, of every earlier
  *   call; a signal's starts with the row it appears in) and gives `score` [N], higher = more anomalous, and optionally
  *   `contributions` [N,F], which add up to the score.
- * - failure.onnx: `history` [N,K] (features named in the manifest) -> `probability` [N].
+ * - failure.onnx: `history` [N,H,K] (features named in the manifest, of each horizon) -> `probability` [N,H], ascending.
  */
 import { z } from 'zod'
+import { RISK_FEATURES } from './failure/features.ts'
+import type { FailureTerms } from './failure/model.ts'
 
 export const FEATURE_KINDS = ['last', 'mean', 'std', 'slope', 'spike', 'rate'] as const
 export const DETECTOR_INPUTS = ['features', 'rows', 'mask', 'ewma'] as const
-export const FAILURE_FEATURES = [
-  'anomaly_frequency',
-  'health_slope',
-  'health_mean',
-  'health_min',
-  'cpu_trend',
-  'cpu_mean',
-  'memory_trend',
-  'memory_mean',
-] as const
 
 const file = {
   file: z.string().regex(/^[a-z0-9][a-z0-9_.-]*$/, 'a plain file name inside the bundle'),
@@ -107,6 +99,38 @@ const drift = z.strictObject({
   worst: z.array(share),
 })
 
+/** Logistic regression of monotone, piecewise-linear terms; the ONNX file computes the same. H horizons. */
+const failure = z
+  .strictObject({
+    ...file,
+    /** Columns of `history`. */
+    features: z.array(z.enum(RISK_FEATURES)).length(RISK_FEATURES.length),
+    horizons_seconds: z.array(z.number().positive()).min(1),
+    terms: z.array(
+      z.strictObject({
+        feature: z.enum(RISK_FEATURES),
+        knots: z.array(finite).min(2),
+        /** Gain of the logit from each knot to the next [H][knots - 1]. */
+        weights: z.array(z.array(z.number().min(0))),
+      }),
+    ),
+    intercepts: z.array(finite),
+    /** Share of the rows that a failure followed in training [H]. */
+    base_rates: z.array(share),
+  })
+  .refine(
+    ({ horizons_seconds: { length }, terms, intercepts, base_rates }) =>
+      intercepts.length === length &&
+      base_rates.length === length &&
+      terms.every(
+        ({ knots, weights }) =>
+          knots.every((x, i) => i === 0 || x > (knots[i - 1] as number)) &&
+          weights.length === length &&
+          weights.every((w) => w.length === knots.length - 1),
+      ),
+    'horizons, knots and weights must fit each other',
+  )
+
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
   name: z.string().min(1),
@@ -143,6 +167,8 @@ export const manifestSchema = z.strictObject({
     peak_decay: z.number().gt(0).max(1),
     /** Quantiles of score_raw over normal rows: the seed of the rolling threshold. */
     distribution: quantiles,
+    /** Share of a false-alarm budget that rows over the threshold may use. Default 0.8; see score/alarm.ts. */
+    open_share: z.number().gt(0).max(1).optional(),
     /** Weight of that seed against live rows, in hours of rows; 144 = the whole rolling window. */
     seed_hours: z.number().positive().max(144),
   }),
@@ -154,15 +180,7 @@ export const manifestSchema = z.strictObject({
     /** The tree ensemble that exact TreeSHAP is computed for, if the bundle has one. */
     forest: z.string().optional(),
   }),
-  failure: z
-    .strictObject({
-      ...file,
-      features: z.array(z.enum(FAILURE_FEATURES)).length(FAILURE_FEATURES.length),
-      window_rows: z.number().int().positive(),
-      horizon_seconds: z.number().positive(),
-      provisional: z.boolean(),
-    })
-    .optional(),
+  failure: failure.optional(),
   golden: z.strictObject(file),
   /** What the choices above rest on: free-form figures for the reader, never used to score. */
   evidence: z.record(z.string(), z.unknown()).default({}),
@@ -178,7 +196,11 @@ export function votersOf({ detectors, daily }: Pick<Manifest, 'detectors' | 'dai
   return daily === undefined ? detectors : [...detectors, ...daily.members]
 }
 
-export type FailureFeature = (typeof FAILURE_FEATURES)[number]
+/** The failure model of a manifest as {@link failureProbabilities} and {@link failureReasons} take it. */
+export function failureTermsOf(entry: NonNullable<Manifest['failure']>): FailureTerms {
+  const { horizons_seconds, terms, intercepts, base_rates } = entry
+  return { horizons: horizons_seconds, terms, intercepts, baseRates: base_rates }
+}
 
 /** golden.json: `cases` of one window each, with every output an independent implementation computed. */
 export const goldenSchema = z.strictObject({
@@ -199,7 +221,7 @@ export const goldenSchema = z.strictObject({
       }),
     )
     .min(1),
-  failure: z.array(z.strictObject({ history: z.array(finite), probability: share })).default([]),
+  failure: z.array(z.strictObject({ history: z.array(finite), probability: z.array(share) })).default([]),
 })
 
 export type Golden = z.infer<typeof goldenSchema>

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { budgetOf } from '@portent/core'
+import { budgetOf, type Limit } from '@portent/core'
 import { createApi, createServer, type RunningServer } from './api/index.ts'
 import { InventoryReader, type Outcome } from './collect/index.ts'
 import { type Config, parseListenAddress, type ReloadResult } from './config/index.ts'
@@ -10,6 +10,7 @@ import { Cycle } from './cycle.ts'
 import { ScorerKeeper } from './detect/keeper.ts'
 import { WorkerScorer } from './detect/scorer.ts'
 import { componentLogger, type Logger } from './log/index.ts'
+import { hostPlan, OutlookKeeper } from './outlook/index.ts'
 import { MetricsPublisher, processReader, SelfMetrics } from './publish/index.ts'
 import { lockStore, openStore, type Store, type StoreLock } from './store/index.ts'
 import type { AlertEvent, Row } from './types.ts'
@@ -17,6 +18,7 @@ import { restoreState, saveState } from './wiring/adaptive-state.ts'
 import { apiDeps, sensitivityOf, shapFeaturesOf } from './wiring/api-deps.ts'
 import { writeHistory } from './wiring/history.ts'
 import { HostSource } from './wiring/host.ts'
+import { outlookHistory } from './wiring/outlook-history.ts'
 import { PushedSource } from './wiring/pushed.ts'
 import { SimulatedSource, simulatedTargets } from './wiring/simulated.ts'
 
@@ -38,6 +40,9 @@ export interface AppOptions {
 
 const MAINTAIN_MS = 60_000
 const SAVE_STATE_MS = 300_000
+/** Forecasters are fitted anew so often, for so long at a time: one signal takes some milliseconds. */
+const REFIT_EVERY_MS = 500
+const REFIT_FOR_MS = 8
 /** A batch that takes longer than this has hung: rules go on, and the scoring thread is begun afresh. */
 const SCORE_DEADLINE_MS = 5_000
 
@@ -85,10 +90,21 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   })
 
   const cycleLog = componentLogger(log, 'cycle')
+  const outlook = new OutlookKeeper({
+    intervalSeconds,
+    plan: () => hostPlan(limitsOf(config)),
+    mostSeries: () => config.limits.forecasts,
+    history: (_, like) => outlookHistory(store, like),
+    onError: (error) => {
+      self.cycleError('outlook')
+      cycleLog.error({ step: 'outlook', err: error }, 'the outlook of a target failed')
+    },
+  })
   const cycle: Cycle = new Cycle({
     intervalSeconds,
     scorer: () => keeper.current(),
     sensitivity: (target) => sensitivityOrDefault(target),
+    outlook: (inputs, scorer) => outlook.step(inputs, scorer),
     restore: (target, state, manifest) => restoreState(store, target, state, manifest),
     publishers: [
       (batch) => writeHistory(store, batch),
@@ -130,6 +146,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       const tracked = cycle.targets.get(target)
       if (tracked !== undefined) saveState(store, tracked)
       cycle.removeTarget(target)
+      outlook.removeTarget(target)
       publisher.removeTarget(target)
     },
   })
@@ -186,6 +203,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       log: componentLogger(log, 'http'),
       cycle,
       keeper,
+      outlook,
       store,
       publisher,
       self,
@@ -209,6 +227,10 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   }
 
   const timers: NodeJS.Timeout[] = []
+  const refit = () => {
+    const end = performance.now() + REFIT_FOR_MS
+    while (performance.now() < end && outlook.refitOne());
+  }
   const saveStates = () => {
     for (const tracked of cycle.targets.values()) saveState(store, tracked)
   }
@@ -241,6 +263,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       timers.push(
         setInterval(() => void store.maintain(), MAINTAIN_MS),
         setInterval(saveStates, SAVE_STATE_MS),
+        setInterval(refit, REFIT_EVERY_MS),
       )
       return { address: server.url }
     },
@@ -263,6 +286,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
 
     async stop() {
       for (const timer of timers) clearInterval(timer)
+      outlook.close()
       await Promise.all([host.stop(), simulated.stop()])
       await Promise.all([server?.stop(), cycle.idle()])
       saveStates()
@@ -273,6 +297,11 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       reader.stop()
     },
   }
+}
+
+/** Levels at which a user's own signals run out. */
+function limitsOf({ forecast }: Config): Record<string, Limit> {
+  return Object.fromEntries(forecast.limits.map(({ signal, capacity, direction }) => [signal, { capacity, direction }]))
 }
 
 function lockOf({ store }: Config): StoreLock {

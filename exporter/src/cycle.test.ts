@@ -2,13 +2,13 @@ import { emptyInputs, type Manifest, type ModelInputs, type ModelOutputs, WINDOW
 import t from 'tap'
 import { Cycle, type CycleDeps, type Published, type Step } from './cycle.ts'
 import type { Scorer } from './detect/scorer.ts'
+import type { OutlookInput } from './outlook/keeper.ts'
 import type { AlertEvent, Assessment, Row } from './types.ts'
 
 const SIGNALS = ['interrupts', 'cpu_busy', 'memory_used']
 const KINDS = 6
 const F = KINDS * SIGNALS.length
 const INTERVAL = 10
-const FAILURE_ROWS = 20
 const DRIFT_ROWS = 200
 const sha256 = '0'.repeat(64)
 
@@ -41,23 +41,6 @@ function manifestOf(more: Partial<Manifest> = {}): Manifest {
     ],
     ensemble: { smoothing: 1, peak_decay: 0.98, distribution: uniform, seed_hours: 144 },
     explain: { primary: 'win_z', base: new Array(F).fill(0) },
-    failure: {
-      file: 'failure.onnx',
-      sha256,
-      features: [
-        'anomaly_frequency',
-        'health_slope',
-        'health_mean',
-        'health_min',
-        'cpu_trend',
-        'cpu_mean',
-        'memory_trend',
-        'memory_mean',
-      ],
-      window_rows: FAILURE_ROWS,
-      horizon_seconds: 3600,
-      provisional: true,
-    },
     golden: { file: 'golden.json', sha256 },
     evidence: {},
     ...more,
@@ -174,9 +157,9 @@ t.test('a row becomes an assessment with score, health, explanation and what is 
     risk: 'green',
     severity: 'none',
     scores: { alarm: false, budget: { requested: 0.005, realised: 0 } },
-    failure: null,
+    outlook: null,
     drift: null,
-    warmup: { window: 1 / WINDOW_ROWS, failure: 1 / FAILURE_ROWS, drift: 1 / DRIFT_ROWS },
+    warmup: { window: 1 / WINDOW_ROWS, failure: 0, drift: 1 / DRIFT_ROWS },
     coverage: 1,
     sensitivity: 5,
     values: USUAL,
@@ -275,7 +258,7 @@ t.test('a scorer that fails leaves the rules, and scores again when it recovers'
   await runRows(1, 25)
   scorer.failing = true
   const [rules] = await cycle.run([row(26, { ...USUAL, cpu_busy: 0.95 })])
-  t.match(rules, { model: 'fallback', version: null, scores: null, shap: null, failure: null, drift: null, trust: 0 })
+  t.match(rules, { model: 'fallback', version: null, scores: null, shap: null, outlook: null, drift: null, trust: 0 })
   t.ok(near(rules?.health, 100 - 1.5 * 18), 'a penalty of 12, half as much again half way to the limit, times 1.5')
   t.match(rules?.penalties, [{ signal: 'cpu_busy', value: 0.95, limit: 0.9 }])
   t.match(rules?.hints, [{ signal: 'cpu_busy', direction: 'above' }])
@@ -284,7 +267,7 @@ t.test('a scorer that fails leaves the rules, and scores again when it recovers'
   t.equal(cycle.targets.get('a')?.shap, null)
   scorer.failing = false
   const [back] = await cycle.run([row(27)])
-  t.match(back, { model: 'active', warmup: { window: 1, failure: 1, drift: 26 / DRIFT_ROWS } }, 'where it was')
+  t.match(back, { model: 'active', warmup: { window: 1, drift: 26 / DRIFT_ROWS } }, 'where it was')
 })
 
 t.test('a scorer that is gone costs its scores, not what was learnt of the target', async (t) => {
@@ -295,11 +278,11 @@ t.test('a scorer that is gone costs its scores, not what was learnt of the targe
   t.match(await runRows(31, 2), { model: 'fallback', scores: null })
   t.ok(cycle.targets.get('a')?.state.usual.range('cpu_busy'), 'rules still know what is usual')
   state.scorer = new FakeScorer(manifestOf())
-  t.match(await runRows(33, 1), { model: 'active', warmup: { failure: 1 } })
+  t.match(await runRows(33, 1), { model: 'active', warmup: { drift: 31 / DRIFT_ROWS } })
   t.equal(cycle.targets.get('a')?.state, before, 'the same bundle goes on with the same state')
   t.equal(cycle.targets.get('a')?.manifest, state.scorer.bundle.manifest)
   state.scorer = new FakeScorer(manifestOf({ version: 'bbbbbbbbbbbb' }))
-  t.match(await runRows(34, 1), { model: 'active', version: 'bbbbbbbbbbbb', warmup: { failure: 1 / FAILURE_ROWS } })
+  t.match(await runRows(34, 1), { model: 'active', version: 'bbbbbbbbbbbb', warmup: { drift: 1 / DRIFT_ROWS } })
   t.not(cycle.targets.get('a')?.state, before, 'another bundle begins afresh')
   t.same(await cycle.run([row(34)]), [], 'though not with rows that were seen')
 })
@@ -435,20 +418,58 @@ t.test('an alert is raised on escalation only', async (t) => {
   t.equal(told.alerts.length, 3, 'a new incident is a new alert')
 })
 
-t.test('failure and drift show when their windows are full, and only their progress before', async (t) => {
+t.test('drift shows when its window is full, and only its progress before', async (t) => {
   const { runRows } = cycleOf()
-  const early = await runRows(1, FAILURE_ROWS - 1)
-  t.match(early, { failure: null, warmup: { failure: (FAILURE_ROWS - 1) / FAILURE_ROWS } })
-  const full = await runRows(FAILURE_ROWS, 1)
-  t.match(full, { failure: { horizonSeconds: 3600, probability: 0 }, warmup: { failure: 1 }, drift: null })
-  const nearly = await runRows(FAILURE_ROWS + 1, DRIFT_ROWS - FAILURE_ROWS - 1)
+  const nearly = await runRows(1, DRIFT_ROWS - 1)
   t.match(nearly, { drift: null, warmup: { drift: (DRIFT_ROWS - 1) / DRIFT_ROWS } })
   t.match(await runRows(DRIFT_ROWS, 1), { drift: { ratio: 0, detected: false }, warmup: { drift: 1 } })
   const hot = await runRows(DRIFT_ROWS + 1, 20, { ...USUAL, interrupts: 1.5 })
   t.match(hot, { drift: { ratio: 0.1, detected: false } }, 'an incident is no drift')
   t.ok(near(hot.drift?.scores.anomaly_rate ?? Number.NaN, 0.1 / 0.015), 'though it shows')
-  t.ok(near(hot.failure?.probability, 0.5), 'half of the share of rows in alarm, by the fake model')
   t.ok(near(hot.trust, 0.2 + 0.5 + (0.3 * 220) / 2160), 'and does not make the model less to be believed')
+})
+
+t.test('what is to come rests on rows with their scores, and decides the severity', async (t) => {
+  const seen: OutlookInput[] = []
+  const resource = {
+    resource: 'memory',
+    level: 0.7,
+    capacity: 1,
+    median: 0,
+    upper: 0,
+    confidence: 0.9,
+    withinDay: 0.9,
+    trend: null,
+    state: 'growing',
+    sentence: 'Memory likely full in 3 h',
+    action: '',
+  }
+  let hours = 30
+  const { runRows, told } = cycleOf({
+    outlook: async (inputs) => {
+      seen.push(...inputs)
+      const at = inputs[0]?.row.at ?? 0
+      const resources = [{ ...resource, lower: at / 1000 + 3600 * hours }]
+      return new Map([['a', { at, resources, failure: null, failureProgress: 0.5, forecasts: [] }]])
+    },
+  })
+  t.match(await runRows(1, 1), { severity: 'none', outlook: { resources: [{ resource: 'memory' }] } })
+  t.match(seen, [{ row: { target: 'a' }, anomaly: Number, health: Number, trust: 1 }])
+  hours = 12
+  t.match(await runRows(2, 1), { severity: 'warning', severityReason: 'Memory likely full in 3 h' })
+  hours = 3
+  t.match(await runRows(3, 1), { severity: 'critical' })
+  t.match(told.alerts, [{ severity: 'warning' }, { severity: 'critical', message: /^a: Memory likely full in 3 h/ }])
+})
+
+t.test('a room of forecasts that fails costs the forecasts', async (t) => {
+  const { runRows, told } = cycleOf({
+    outlook: async () => {
+      throw new Error('no idea')
+    },
+  })
+  t.match(await runRows(1, 1), { model: 'active', outlook: null })
+  t.strictSame(told.errors, [['outlook', 'no idea']])
 })
 
 t.test('a confirmed drift lowers the trust until it is re-based', async (t) => {

@@ -16,7 +16,8 @@ import type { Trust } from './assess/trust.ts'
 import { hintSentence } from './assess/words.ts'
 import type { Scorer } from './detect/scorer.ts'
 import { type PrimaryShap, primaryShap } from './explain/primary.ts'
-import type { AlertEvent, Assessment, Row } from './types.ts'
+import type { OutlookInput } from './outlook/keeper.ts'
+import type { AlertEvent, Assessment, Outlook, Row } from './types.ts'
 
 /** Work that is done before the event loop gets its turn: keeps the longest gap short with thousands of targets. */
 const SLICE_MS = 4
@@ -45,7 +46,7 @@ export interface Tracked {
   forest: TreeExplanation | null
 }
 
-export type Step = 'window' | 'score' | 'explain' | 'assess' | 'alert' | 'store' | 'publish'
+export type Step = 'window' | 'score' | 'outlook' | 'explain' | 'assess' | 'alert' | 'store' | 'publish'
 
 export interface CycleDeps {
   readonly intervalSeconds: number
@@ -54,6 +55,8 @@ export interface CycleDeps {
   readonly sensitivity: (target: string) => number
   /** Adaptive state kept from before, for a target seen for the first time. */
   readonly restore?: (target: string, state: TargetState, manifest: Manifest | null) => void
+  /** What is to come of each target, with these rows taken in. */
+  readonly outlook?: (inputs: readonly OutlookInput[], scorer: Scorer | null) => Promise<ReadonlyMap<string, Outlook>>
   /** In order: history, metrics, ... */
   readonly publishers: readonly ((batch: readonly Published[]) => void | Promise<void>)[]
   readonly onAlert: (event: Omit<AlertEvent, 'id'>) => void
@@ -113,8 +116,8 @@ export class Cycle {
     const scorer = this.#deps.scorer()
     const due = await this.#takeIn(rows, scorer?.bundle.manifest ?? null)
     await this.#score(due, scorer)
-    const failures = await this.#failures(due, scorer)
-    const published = await this.#assess(due, failures)
+    const outlooks = await this.#outlooks(due, scorer)
+    const published = await this.#assess(due, outlooks)
     await this.#explainForests(due, scorer)
     for (const publish of this.#deps.publishers) {
       await this.#try('publish', () => publish(published))
@@ -207,20 +210,23 @@ export class Cycle {
     })
   }
 
-  /** Probabilities by target, for those whose history is long enough. */
-  async #failures(due: readonly Due[], scorer: Scorer | null): Promise<Map<string, number>> {
-    const ready = due.filter((x) => x.outcome?.failureFeatures)
-    const probabilities = new Map<string, number>()
-    if (scorer === null || ready.length === 0) return probabilities
-    const history = Float64Array.from(ready.flatMap((x) => x.outcome?.failureFeatures ?? []))
-    const found = await this.#try('score', () => scorer.failure(history, ready.length))
-    ready.forEach(({ tracked }, i) => {
-      if (found) probabilities.set(tracked.name, found[i] as number)
+  async #outlooks(due: readonly Due[], scorer: Scorer | null): Promise<ReadonlyMap<string, Outlook>> {
+    const { outlook } = this.#deps
+    if (outlook === undefined) return new Map()
+    const inputs = due.flatMap(({ row, tracked, outcome }): OutlookInput[] => {
+      if (outcome === null) return []
+      const { scores, health } = outcome
+      const { coverage = 1, drift = 1 } = tracked.trust ?? {}
+      return [
+        scores === null
+          ? { row, anomaly: null, health: null, trust: 1 }
+          : { row, anomaly: scores.anomaly.ensemble as number, health, trust: coverage * drift },
+      ]
     })
-    return probabilities
+    return (await this.#try('outlook', () => outlook(inputs, scorer))) ?? new Map()
   }
 
-  async #assess(due: readonly Due[], failures: ReadonlyMap<string, number>): Promise<Published[]> {
+  async #assess(due: readonly Due[], outlooks: ReadonlyMap<string, Outlook>): Promise<Published[]> {
     const published: Published[] = []
     await inSlices(due, ({ row, tracked, outcome, outputs, i }) => {
       if (outcome === null) return
@@ -233,7 +239,7 @@ export class Cycle {
           manifest: tracked.manifest,
           shap: tracked.shap,
           features: tracked.features,
-          failureProbability: failures.get(tracked.name) ?? null,
+          outlook: outlooks.get(tracked.name) ?? null,
           intervalSeconds: this.#deps.intervalSeconds,
           sensitivity: tracked.sensitivity,
         })

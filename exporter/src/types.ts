@@ -98,8 +98,8 @@ export interface Assessment {
   readonly scores: Scores | null
   readonly shap: Shap | null
   readonly hints: readonly Hint[]
-  /** Null until the window is filled. */
-  readonly failure: { readonly horizonSeconds: number; readonly probability: number } | null
+  /** What is to come; null until something can be said. */
+  readonly outlook: Outlook | null
   /** Null until the window of the ratio is filled. */
   readonly drift: Drift | null
   /** 0-1: how far each window is filled. */
@@ -129,6 +129,74 @@ export interface Scores {
   readonly recurring?: boolean
   /** Signals that were never 0 and stand at 0. */
   readonly stopped?: readonly string[]
+}
+
+/** What is to come, as it was predicted at one row. */
+export interface Outlook {
+  /** Time of that row, Unix ms. */
+  readonly at: number
+  /** Everything that can run out; soonest first. */
+  readonly resources: readonly ResourceOutlook[]
+  /** Null until enough is known, and where no bundle with a failure model is loaded. */
+  readonly failure: FailureOutlook | null
+  /** 0-1: how much is known of what that needs. */
+  readonly failureProgress: number
+  /** Those that are series; all others are made when asked for. */
+  readonly forecasts: readonly SeriesForecast[]
+}
+
+export interface ResourceOutlook {
+  readonly resource: string
+  /** In the unit of the limit. */
+  readonly level: number
+  readonly capacity: number
+  /** Unix seconds at which 10 %, 50 % and 90 % of the first-passage distribution have passed; Infinity = not foreseen. */
+  readonly lower: number
+  readonly median: number
+  readonly upper: number
+  /** Probability that it goes on to the limit at all, unless someone steps in, 0-1. */
+  readonly confidence: number
+  /** Probability that it runs out within a day, 0-1. */
+  readonly withinDay: number
+  /** Growth per second in the unit of the limit, and since when (Unix seconds). */
+  readonly trend: { readonly perSecond: number; readonly since: number } | null
+  /** Why it is foreseen, or not: `growing`, `flat`, `seasonal`, `too_short` ... */
+  readonly state: string
+  /** Null where nothing is foreseen. */
+  readonly sentence: string | null
+  readonly action: string
+}
+
+export interface HorizonProbability {
+  readonly seconds: number
+  readonly probability: number
+}
+
+export interface FailureOutlook {
+  /** By horizon, shortest first. */
+  readonly horizons: readonly HorizonProbability[]
+  /** The one of an hour, or of the shortest horizon of a model without one: what the history keeps. */
+  readonly headline: HorizonProbability
+  /** 0-1: how far to believe it. */
+  readonly confidence: number
+  /** What is likely to fail, null where nothing stands out. */
+  readonly event: string | null
+  /** What weighs most, heaviest first. */
+  readonly reasons: readonly FailureReason[]
+}
+
+export interface FailureReason {
+  readonly feature: string
+  readonly value: number
+  /** Part of the logit. */
+  readonly weight: number
+  readonly sentence: string
+}
+
+export interface SeriesForecast {
+  /** A signal's name, or `health`. */
+  readonly signal: string
+  readonly horizons: readonly { readonly seconds: number /** .1, .5, .9 */; readonly quantiles: readonly number[] }[]
 }
 
 export const DRIFT_SIGNS = ['anomaly_rate', 'page_hinkley', 'distribution'] as const

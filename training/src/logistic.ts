@@ -1,135 +1,177 @@
 /**
- * Ridge logistic regression by Newton's method (iteratively reweighted least squares).
- *
- * Minimises |w|^2 / 2 + C * sum of log-losses; the intercept is not penalised. Works when the log odds are near linear in
- * the features and there are a few events a feature. Does not where classes interleave: the probability then stays near
- * the base rate, which is the honest answer.
+ * Logistic regression with weights that are not negative, by projected Newton: each step solves the quadratic model under
+ * the constraint by coordinate descent. Minimises penalty * |w|^2 / 2 + the weighted sum of log-losses; the intercept is
+ * free and not penalised.
  */
-import { solvePositive } from '@portent/core/linalg'
 
 export interface Logistic {
-  /** [K]. */
+  /** [K], each at least 0. */
   readonly weights: Float64Array
   readonly intercept: number
 }
 
-/** With the features standardised inside: the probability of raw features is that of (x - mean) / scale. */
-export interface StandardLogistic extends Logistic {
-  readonly mean: Float64Array
-  readonly scale: Float64Array
-}
-
-const MAX_STEPS = 100
+const MOST_STEPS = 60
+const MOST_SWEEPS = 300
 
 /**
- * @param x [n,k]
- * @param y 0 or 1 [n]
+ * @param x [n,k]; @param y 0 or 1 [n]; @param weights of the rows [n]
  * @throws RangeError when only one class is present
  */
-export function fitLogistic(x: Float64Array, k: number, y: ArrayLike<number>, C = 1): Logistic {
+export function fitNonNegative(
+  x: Float64Array,
+  k: number,
+  y: ArrayLike<number>,
+  weights: ArrayLike<number>,
+  penalty = 1,
+): Logistic {
   const n = y.length
-  if (x.length !== n * k) throw new RangeError(`${x.length} values do not make ${n} rows of ${k} features`)
-  let events = 0
-  for (let i = 0; i < n; i++) events += y[i] as number
-  if (events === 0 || events === n) throw new RangeError('a logistic regression needs rows of both classes')
-
+  let [events, total] = [0, 0]
+  for (let i = 0; i < n; i++) {
+    total += weights[i] as number
+    if (y[i] === 1) events += weights[i] as number
+  }
+  if (!(events > 0 && events < total)) throw new RangeError('a logistic regression needs rows of both classes')
+  const sparse = sparseRows(x, k)
   const p = k + 1
   let beta = new Float64Array(p)
-  beta[k] = Math.log(events / (n - events))
-  let loss = lossOf(x, k, y, beta, C)
-  for (let step = 0; step < MAX_STEPS; step++) {
-    const { gradient, hessian } = derivatives(x, k, y, beta, C)
-    const delta = solvePositive(hessian, gradient, p)
-    // Halve the step until the loss falls: plain Newton may overshoot far from the optimum.
+  beta[k] = Math.log(events / (total - events))
+  let loss = lossOf(sparse, n, y, weights, beta, penalty)
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const { gradient, hessian } = derivatives(sparse, n, y, weights, beta, penalty)
+    const delta = constrainedStep(gradient, hessian, beta, p)
     let size = 1
     let next = beta
-    let nextLoss = loss
-    for (; size > 1e-8; size /= 2) {
-      next = beta.map((b, i) => b - size * (delta[i] as number))
-      nextLoss = lossOf(x, k, y, next, C)
+    let nextLoss = Number.POSITIVE_INFINITY
+    for (; size > 1e-6; size /= 2) {
+      next = beta.map((b, j) =>
+        j < k ? Math.max(0, b + size * (delta[j] as number)) : b + size * (delta[j] as number),
+      )
+      nextLoss = lossOf(sparse, n, y, weights, next, penalty)
       if (nextLoss <= loss) break
     }
     if (nextLoss > loss) break
-    const moved = Math.max(...delta.map(Math.abs)) * size
+    const gained = loss - nextLoss
     beta = next
     loss = nextLoss
-    if (moved < 1e-12 * Math.max(1, ...beta.map(Math.abs))) break
+    if (gained < 1e-9 * Math.max(1, loss)) break
   }
   return { weights: beta.slice(0, k), intercept: beta[k] as number }
-}
-
-/** The same on features brought to mean 0 and standard deviation 1; a constant feature is left out (weight 0). */
-export function fitStandardLogistic(x: Float64Array, k: number, y: ArrayLike<number>, C = 1): StandardLogistic {
-  const n = x.length / k
-  const mean = new Float64Array(k)
-  const scale = new Float64Array(k)
-  for (let j = 0; j < k; j++) {
-    let sum = 0
-    for (let i = 0; i < n; i++) sum += x[i * k + j] as number
-    mean[j] = sum / n
-    let squares = 0
-    for (let i = 0; i < n; i++) squares += ((x[i * k + j] as number) - (mean[j] as number)) ** 2
-    const std = Math.sqrt(squares / n)
-    scale[j] = std > 1e-12 ? std : 1
-  }
-  const z = x.map((value, i) => (value - (mean[i % k] as number)) / (scale[i % k] as number))
-  return { ...fitLogistic(z, k, y, C), mean, scale }
-}
-
-/** Probability of one row [K] of raw features. */
-export function probabilityOf(model: StandardLogistic, x: ArrayLike<number>, offset = 0): number {
-  let logit = model.intercept
-  for (let j = 0; j < model.weights.length; j++) {
-    const z = ((x[offset + j] as number) - (model.mean[j] as number)) / (model.scale[j] as number)
-    logit += (model.weights[j] as number) * z
-  }
-  return sigmoid(logit)
 }
 
 export function sigmoid(x: number): number {
   return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))
 }
 
-function logitOf(x: Float64Array, k: number, i: number, beta: Float64Array): number {
-  let sum = beta[k] as number
-  for (let j = 0; j < k; j++) sum += (beta[j] as number) * (x[i * k + j] as number)
+/** Most terms of a healthy row are 0: only the others are kept, the intercept's 1 last. */
+interface SparseRows {
+  readonly start: Int32Array
+  readonly column: Int32Array
+  readonly value: Float64Array
+}
+
+function sparseRows(x: Float64Array, k: number): SparseRows {
+  const n = x.length / k
+  let filled = n
+  for (let i = 0; i < x.length; i++) if (x[i] !== 0) filled++
+  const start = new Int32Array(n + 1)
+  const column = new Int32Array(filled)
+  const value = new Float64Array(filled)
+  let at = 0
+  for (let i = 0; i < n; i++) {
+    start[i] = at
+    for (let j = 0; j < k; j++) {
+      const v = x[i * k + j] as number
+      if (v === 0) continue
+      column[at] = j
+      value[at++] = v
+    }
+    column[at] = k
+    value[at++] = 1
+  }
+  start[n] = at
+  return { start, column, value }
+}
+
+function logitOf({ start, column, value }: SparseRows, i: number, beta: Float64Array): number {
+  let sum = 0
+  for (let a = start[i] as number; a < (start[i + 1] as number); a++) {
+    sum += (beta[column[a] as number] as number) * (value[a] as number)
+  }
   return sum
 }
 
-function lossOf(x: Float64Array, k: number, y: ArrayLike<number>, beta: Float64Array, C: number): number {
+function lossOf(
+  rows: SparseRows,
+  n: number,
+  y: ArrayLike<number>,
+  weights: ArrayLike<number>,
+  beta: Float64Array,
+  penalty: number,
+): number {
   let loss = 0
-  for (let j = 0; j < k; j++) loss += (beta[j] as number) ** 2 / 2
-  for (let i = 0; i < y.length; i++) {
-    const s = logitOf(x, k, i, beta)
+  for (let j = 0; j < beta.length - 1; j++) loss += (penalty * (beta[j] as number) ** 2) / 2
+  for (let i = 0; i < n; i++) {
+    const s = logitOf(rows, i, beta)
     const margin = y[i] === 1 ? s : -s
-    loss += C * (margin > 0 ? Math.log1p(Math.exp(-margin)) : Math.log1p(Math.exp(margin)) - margin)
+    loss +=
+      (weights[i] as number) * (margin > 0 ? Math.log1p(Math.exp(-margin)) : Math.log1p(Math.exp(margin)) - margin)
   }
   return loss
 }
 
-function derivatives(x: Float64Array, k: number, y: ArrayLike<number>, beta: Float64Array, C: number) {
-  const p = k + 1
+function derivatives(
+  rows: SparseRows,
+  n: number,
+  y: ArrayLike<number>,
+  weights: ArrayLike<number>,
+  beta: Float64Array,
+  penalty: number,
+) {
+  const p = beta.length
+  const { start, column, value } = rows
   const gradient = new Float64Array(p)
   const hessian = new Float64Array(p * p)
-  const row = new Float64Array(p)
-  row[k] = 1
-  for (let j = 0; j < k; j++) {
-    gradient[j] = beta[j] as number
-    hessian[j * p + j] = 1
+  for (let j = 0; j < p - 1; j++) {
+    gradient[j] = penalty * (beta[j] as number)
+    hessian[j * p + j] = penalty
   }
-  // The intercept is free; where every probability saturates, this keeps the matrix invertible.
-  hessian[k * p + k] = 1e-12
-  for (let i = 0; i < y.length; i++) {
-    const probability = sigmoid(logitOf(x, k, i, beta))
-    const error = C * (probability - (y[i] as number))
-    const weight = C * probability * (1 - probability)
-    for (let j = 0; j < k; j++) row[j] = x[i * k + j] as number
-    for (let a = 0; a < p; a++) {
-      gradient[a] = (gradient[a] as number) + error * (row[a] as number)
-      for (let b = 0; b < p; b++) {
-        hessian[a * p + b] = (hessian[a * p + b] as number) + weight * (row[a] as number) * (row[b] as number)
+  hessian[p * p - 1] = 1e-9
+  for (let i = 0; i < n; i++) {
+    const probability = sigmoid(logitOf(rows, i, beta))
+    const error = (weights[i] as number) * (probability - (y[i] as number))
+    const curvature = (weights[i] as number) * probability * (1 - probability)
+    const end = start[i + 1] as number
+    for (let a = start[i] as number; a < end; a++) {
+      const j = column[a] as number
+      gradient[j] = (gradient[j] as number) + error * (value[a] as number)
+      const scaled = curvature * (value[a] as number)
+      for (let b = a; b < end; b++) {
+        const at = j * p + (column[b] as number)
+        hessian[at] = (hessian[at] as number) + scaled * (value[b] as number)
       }
     }
   }
+  for (let a = 0; a < p; a++) for (let b = 0; b < a; b++) hessian[a * p + b] = hessian[b * p + a] as number
   return { gradient, hessian }
+}
+
+/** The step that minimises the quadratic model while no weight falls below 0. */
+function constrainedStep(gradient: Float64Array, hessian: Float64Array, beta: Float64Array, p: number): Float64Array {
+  const delta = new Float64Array(p)
+  const slope = gradient.slice()
+  for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+    let moved = 0
+    for (let j = 0; j < p; j++) {
+      const curvature = hessian[j * p + j] as number
+      let next = (delta[j] as number) - (slope[j] as number) / curvature
+      if (j < p - 1) next = Math.max(next, -(beta[j] as number))
+      const change = next - (delta[j] as number)
+      if (change === 0) continue
+      delta[j] = next
+      for (let b = 0; b < p; b++) slope[b] = (slope[b] as number) + change * (hessian[j * p + b] as number)
+      moved = Math.max(moved, Math.abs(change))
+    }
+    if (moved < 1e-9) break
+  }
+  return delta
 }

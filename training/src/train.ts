@@ -2,7 +2,7 @@
  * A bundle of one host's own past, from rows of signals to the parts that are written: which columns are signals, in what
  * scale, where time has holes, and which detectors are fitted with what weight.
  */
-import { HOST_SIGNALS, type Manifest, type Transform, transformOf } from '@portent/core'
+import { HOST_SIGNAL_KINDS, HOST_SIGNALS, type Manifest, type Transform, transformOf } from '@portent/core'
 import { type Validation, validate } from './bundle/disturb.ts'
 import type { FailurePart } from './bundle/failure.ts'
 import { BLOCKS } from './bundle/folds.ts'
@@ -27,7 +27,7 @@ export interface TrainOptions {
   readonly seed: string
   /** `default`, `all`, or names with commas between. */
   readonly detectors: string
-  /** A failure model for hosts, used where the signals and the interval fit. */
+  /** A failure model for hosts, used where one of the signals is a host's. */
   readonly failure: FailurePart | null
   readonly progress: (done: number, steps: number, what: string) => void
   /** Whether held-out blocks are fitted in a thread of their own; by rows and processors if left out. Same bytes. */
@@ -70,7 +70,7 @@ export async function train(input: TrainingInput, options: TrainOptions): Promis
   if (rows * intervalSeconds < WISE_SECONDS) {
     notes.push('less than a day of rows: scores know no daily pattern, three to seven days are far better')
   }
-  const failure = failureFor(kept, intervalSeconds, options, notes)
+  const failure = failureFor(kept, options)
   const bundle = await makeOwnBundle(recording, {
     name: options.name,
     intervalSeconds,
@@ -97,8 +97,8 @@ export async function train(input: TrainingInput, options: TrainOptions): Promis
     ...bundle.manifest,
     evidence: { ...bundle.manifest.evidence, ...(validation ? { validation } : {}) },
   }
-  const { model, failure: failureModel, golden, heldOut } = bundle
-  return { parts: { manifest, model, failure: failureModel, golden }, heldOut, validation, rows, gaps, notes }
+  const { model, golden, heldOut } = bundle
+  return { parts: { manifest, model, golden }, heldOut, validation, rows, gaps, notes }
 }
 
 /**
@@ -195,14 +195,6 @@ export function segmentsOf(at: Float64Array, intervalSeconds: number): Segment[]
   return segments
 }
 
-function failureFor(
-  signals: readonly string[],
-  intervalSeconds: number,
-  { failure }: TrainOptions,
-  notes: string[],
-): FailurePart | null {
-  if (failure === null || !['cpu_busy', 'memory_used'].every((x) => signals.includes(x))) return null
-  if (intervalSeconds === failure.intervalSeconds) return failure
-  notes.push(`no failure model: the provisional one reads rows of ${failure.intervalSeconds} s`)
-  return null
+function failureFor(signals: readonly string[], { failure }: TrainOptions): FailurePart | null {
+  return signals.some((name) => name in HOST_SIGNAL_KINDS) ? failure : null
 }

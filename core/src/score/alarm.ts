@@ -3,7 +3,10 @@
  * in alarm; as an alarm outlasts the rows that open it, the threshold is the 1 - {@link OPEN_SHARE} b quantile of the
  * rolling distribution.
  */
-/** Share of the budget that rows over the threshold may use; the rest goes to the ten rows that an alarm stays open. */
+/**
+ * Share of the budget that rows over the threshold may use; the rest goes to the ten rows that an alarm stays open. A
+ * bundle may state its own: the less its scores are smoothed, the shorter what opens an alarm, the more goes to those ten.
+ */
 export const OPEN_SHARE = 0.8
 export const CLOSE_AFTER_ROWS = 10
 /** Rows in alarm enter the rolling distribution capped this far above the threshold. */

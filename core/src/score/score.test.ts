@@ -6,7 +6,6 @@ import { Center } from './center.ts'
 import { quantileOf, RollingDistribution } from './distribution.ts'
 import { AnomalyRateDrift, DRIFT_ROWS } from './drift/index.ts'
 import { Ensemble } from './ensemble.ts'
-import { FailureHistory } from './failure-history.ts'
 import { GREEN, healthOf, healthOfScore, penaltiesOf, RED, RiskHysteresis, YELLOW } from './health.ts'
 import { emptyInputs, type ModelOutputs, TargetState } from './target.ts'
 import { UsualRanges } from './usual.ts'
@@ -349,25 +348,6 @@ t.test('the usual range of a steady signal is narrow and stays through an incide
   const after = usual.range('a')
   t.ok(after && near(after.middle, 0.5, 0.01))
   t.ok(after && after.high <= 0.6 + 1e-9)
-})
-
-t.test('the history of the failure model gives slopes per hour once it is full', async (t) => {
-  const history = new FailureHistory(360, 10)
-  for (let i = 0; i < 359; i++) history.step(i % 10 === 0, 100 - i / 36, 0.5, 0.2 + i / 3600)
-  t.equal(history.features(), null)
-  history.step(false, 100 - 359 / 36, 0.5, 0.2 + 359 / 3600)
-  const [frequency, healthSlope, healthMean, healthMin, cpuTrend, cpuMean, memoryTrend, memoryMean] =
-    history.features() ?? []
-  t.ok(near(frequency as number, 0.1))
-  t.ok(near(healthSlope as number, -10))
-  t.ok(near(healthMean as number, 100 - 359 / 72))
-  t.ok(near(healthMin as number, 100 - 359 / 36))
-  t.ok(near(cpuTrend as number, 0))
-  t.ok(near(cpuMean as number, 0.5))
-  t.ok(near(memoryTrend as number, 0.1))
-  t.ok(near(memoryMean as number, 0.2 + 359 / 7200))
-  history.step(false, 90, Number.NaN, 0.3)
-  t.equal(history.progress, 0, 'an absent signal starts it afresh')
 })
 
 /** Outputs of models that give the same raw score for every detector. */

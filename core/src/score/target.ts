@@ -14,7 +14,6 @@ import { DailyMembers, type SavedDaily } from './daily/index.ts'
 import { quantileOf } from './distribution.ts'
 import { type DriftFigures, DriftMonitor, frozenScore, type SavedDrift } from './drift/index.ts'
 import { Ensemble } from './ensemble.ts'
-import { FailureHistory } from './failure-history.ts'
 import { healthOf, type Penalty, penaltiesOf, RiskHysteresis, type RiskLevel } from './health.ts'
 import { ExponentialMeans } from './means.ts'
 import { Recurrence, type SavedEpisodes } from './recurrence.ts'
@@ -55,8 +54,6 @@ export interface RowOutcome {
   readonly penalties: readonly Penalty[]
   /** Null until two hundred rows are known. */
   readonly drift: DriftFigures | null
-  /** Inputs of the failure model, null until its window is filled. */
-  readonly failureFeatures: number[] | null
 }
 
 export interface TargetOptions {
@@ -99,7 +96,6 @@ export class TargetState {
   readonly usual: UsualRanges
   /** Null without a bundle. */
   readonly drift: DriftMonitor | null
-  readonly failure: FailureHistory | null
   /** Rows taken in. */
   rows = 0
   readonly #manifest: Manifest | null
@@ -144,7 +140,6 @@ export class TargetState {
     const linear: Transform = { kind: 'linear', scale: 1 }
     this.usual = new UsualRanges(intervalSeconds, (signal) => transforms.get(signal) ?? linear)
     this.drift = manifest && new DriftMonitor(manifest, intervalSeconds)
-    this.failure = manifest?.failure ? new FailureHistory(manifest.failure.window_rows, intervalSeconds) : null
     this.#rankingFloor = manifest ? quantileOf(manifest.ensemble.distribution, RANKING_FLOOR) : 0
     this.#ranking = this.#rankingFloor
   }
@@ -285,18 +280,13 @@ export class TargetState {
     const penalties = penaltiesOf(this.#values, (signal) => this.usual.middle(signal))
     const health = healthOf(scores ? this.#anomaly : null, penalties)
     this.usual.step(this.#values, this.#anomaly)
-    if (scores) {
-      this.#watchDrift(scores.over)
-      const { cpu_busy = Number.NaN, memory_used = Number.NaN } = this.#values
-      this.failure?.step(scores.over, health, cpu_busy, memory_used)
-    }
+    if (scores) this.#watchDrift(scores.over)
     return {
       scores,
       health,
       risk: this.#risk.step(health),
       penalties,
       drift: scores && this.drift?.rate.progress === 1 ? this.drift.figures : null,
-      failureFeatures: scores && this.failure ? this.failure.features() : null,
     }
   }
 

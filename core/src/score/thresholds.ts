@@ -25,6 +25,7 @@ export class Thresholds {
   readonly #distributions: readonly RollingDistribution[]
   /** Whose distribution says how much a row teaches the daily members. */
   readonly #primary: number
+  readonly #openShare: number
   #usualPrimary = 0
   #own: number[] = []
   /** The same for every budget, or scores of daily members, which learn by these distributions, would depend on it. */
@@ -32,6 +33,7 @@ export class Thresholds {
 
   constructor(manifest: Manifest, intervalSeconds: number, budget: number) {
     const { seed_hours: seedHours, distribution } = manifest.ensemble
+    this.#openShare = manifest.ensemble.open_share ?? OPEN_SHARE
     this.budget = budget
     this.#voters = votersOf(manifest)
     this.#primary = this.#voters.findIndex((x) => x.name === manifest.explain.primary)
@@ -91,7 +93,7 @@ export class Thresholds {
   /** To be called when the budget has changed. */
   refresh(): void {
     const quantile = (x: RollingDistribution, budget: number) =>
-      Math.max(MIN_THRESHOLD, x.quantile(1 - OPEN_SHARE * budget))
+      Math.max(MIN_THRESHOLD, x.quantile(1 - this.#openShare * budget))
     this.open = quantile(this.#ensemble, this.budget)
     this.#own = this.#distributions.map((x) => quantile(x, this.budget))
     this.#caps = this.#distributions.map((x) => quantile(x, budgetOf(USUAL_SENSITIVITY)) + ALARM_CAP)

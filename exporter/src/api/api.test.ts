@@ -103,7 +103,8 @@ t.test('health is told in words and numbers', async (t) => {
     anomaly: { score: 1.25, detectors: { window_z: 1.5 }, alarm: true, threshold: 2 },
     confidence: 0.9,
     trust: { value: 0.8, factors: { history: 0.8 } },
-    failure: { probability: 0.125, horizon_seconds: 3600 },
+    failure: { probability: 0.125, horizon_seconds: 3600, confidence: 0.75, event: 'memory exhausted' },
+    next_exhaustion: { resource: 'memory', sentence: 'memory likely full in 3 h' },
     hints: [{ signal: 'cpu_busy', sentence: 'cpu_busy is 0.96875' }],
   })
   assessments.set(
@@ -112,6 +113,67 @@ t.test('health is told in words and numbers', async (t) => {
   )
   const { body } = await get(`${API}/targets/host/health`)
   t.match(body, { current: false, anomaly: null, confidence: null, model: { state: 'fallback', version: null } })
+})
+
+t.test('a forecast is points ahead with quantiles, of the signals that are asked for', async (t) => {
+  const { get } = scriptedApi()
+  const path = `${API}/targets/host/forecast`
+  const { body } = await get(path)
+  t.strictSame(body.quantiles, [0.05, 0.1, 0.5, 0.9, 0.95])
+  const [health, cpu] = body.signals
+  t.strictSame([health.signal, health.points.length, cpu.signal, cpu.unit], ['health', 60, 'cpu_busy', 'ratio'])
+  t.strictSame(health.points[0], {
+    at: '2026-01-02T03:05:04.000Z',
+    horizon_seconds: 60,
+    values: [0.1, 0.2, 0.5, 0.8, 0.9],
+    model: 'naive',
+    skill: null,
+    low_confidence: true,
+  })
+  t.equal(health.points.at(-1).horizon_seconds, 3600)
+  const { body: day } = await get(`${path}?signals=response_time,cpu_busy&horizon=24h&points=5`)
+  t.match(day.signals, [
+    { signal: 'response_time', unit: 'seconds', points: [], reason: 'too little is known of it yet' },
+    { signal: 'cpu_busy', points: { length: 5 }, reason: null },
+  ])
+  for (const [query, field] of [
+    ['horizon=25h', 'horizon'],
+    ['horizon=30s', 'horizon'],
+    ['points=0', 'points'],
+    ['points=1441', 'points'],
+    ['signals=nothing', 'signals'],
+    ['signals=', 'signals'],
+  ] as const) {
+    const { status, body } = await get(`${path}?${query}`)
+    t.match([status, body.error.field], [400, field], query)
+  }
+})
+
+t.test('failure says what fails, when, why and what to do', async (t) => {
+  const { get, assessments } = scriptedApi()
+  const { body } = await get(`${API}/targets/host/failure`)
+  t.match(body, {
+    predicted: '2026-01-02T03:04:04.000Z',
+    failure: {
+      horizons: [{ horizon_seconds: 900, probability: 0.0625 }, { probability: 0.125 }, { probability: 0.25 }],
+      confidence: 0.75,
+      event: 'memory exhausted',
+      reasons: [{ sentence: 'memory at 90 %' }],
+    },
+    resources: [
+      {
+        resource: 'memory',
+        lower: '2026-01-02T05:04:04.000Z',
+        median: '2026-01-02T06:04:04.000Z',
+        within_day: 0.9375,
+        trend: { since: '2026-01-02T01:04:04.000Z' },
+        sentence: 'memory likely full in 3 h',
+      },
+      { lower: null, median: null, upper: null, trend: null, sentence: null },
+    ],
+  })
+  assessments.set('host', scriptedHost({ outlook: null }))
+  t.match((await get(`${API}/targets/host/failure`)).body, { predicted: null, failure: null, resources: [] })
 })
 
 t.test('history takes Unix seconds and ISO 8601, steps and fields, and bounds its points', async (t) => {

@@ -1,5 +1,5 @@
 /** What the API needs from the other rooms. Whatever can fail may reject: the request then fails alone. */
-import type { DriftStatus, Unit } from '@portent/core'
+import type { DriftStatus, HorizonForecast, Unit } from '@portent/core'
 import type { Context } from 'hono'
 import type { AlertEvent, Assessment, Hint, ModelState, Resource, Sample, Shap, SignalValues } from '../types.ts'
 
@@ -115,7 +115,7 @@ export interface ModelFacts {
     readonly features: number
     readonly signals: readonly string[]
     readonly golden: { readonly cases: number; readonly worst: number | null }
-    readonly failure: { readonly horizonSeconds: number; readonly provisional: boolean } | null
+    readonly failure: { readonly horizonsSeconds: readonly number[] } | null
     /** Unix ms. */
     readonly loadedAt: number
     readonly loadSeconds: number
@@ -245,6 +245,12 @@ export interface ApiDeps {
   readonly hintSentence: (hint: Hint) => string
   /** Factors whose product is the trust. */
   readonly trustFactors?: (target: string) => Readonly<Record<string, number>> | null
+  /** From the newest row, a point for each of `ahead` (seconds); null points with a reason where there are none. */
+  readonly forecast?: (
+    target: string,
+    signal: string,
+    ahead: readonly number[],
+  ) => { readonly points: readonly HorizonForecast[] | null; readonly reason: string | null }
   /** Null where no model scores the target. */
   readonly drift?: (target: string) => DriftStatus | null
   /** Of [from, to), Unix ms. */

@@ -10,6 +10,8 @@ import { alerts } from './routes/alerts.ts'
 import { collect } from './routes/collect.ts'
 import { drift } from './routes/drift.ts'
 import { explain } from './routes/explain.ts'
+import { failure } from './routes/failure.ts'
+import { forecast } from './routes/forecast.ts'
 import { health } from './routes/health.ts'
 import { history } from './routes/history.ts'
 import { ingest } from './routes/ingest.ts'
@@ -31,6 +33,8 @@ export const ROUTES: readonly Route[] = [
   inventory,
   explain,
   drift,
+  forecast,
+  failure,
   settings,
   putSettings,
   ingest,

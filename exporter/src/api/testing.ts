@@ -22,7 +22,7 @@ export const LOADED: ModelFacts = {
     features: 216,
     signals: HOST_SIGNALS.map((s) => s.name),
     golden: { cases: 12, worst: 3e-7 },
-    failure: { horizonSeconds: 3600, provisional: true },
+    failure: { horizonsSeconds: [900, 3600, 21_600] },
     loadedAt: NOW - 60_000,
     loadSeconds: 0.4,
   },
@@ -103,6 +103,18 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
     usualRange: (_target, signal) => (signal === 'memory_used' ? { low: 0.3, high: 0.6 } : null),
     hintSentence: ({ signal, value }) => `${signal} is ${value}`,
     trustFactors: () => ({ coverage: 1, history: 0.8, drift: 1, model: 1 }),
+    forecast: (_target, signal, ahead) =>
+      signal === 'response_time'
+        ? { points: null, reason: 'too little is known of it yet' }
+        : {
+            points: ahead.map((seconds) => ({
+              seconds,
+              quantiles: Float64Array.of(0.1, 0.2, 0.5, 0.8, 0.9),
+              model: 'naive',
+              skill: Number.NaN,
+            })),
+            reason: null,
+          },
     drift: () => DRIFTED,
     explainRange: (_target, from, to) => {
       state.explained = { from, to }

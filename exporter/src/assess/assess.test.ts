@@ -145,7 +145,6 @@ t.test('a row that is held against a recurring job says so', async (t) => {
       risk: GREEN,
       penalties: [],
       drift: null,
-      failureFeatures: null,
     }
     const { assessment } = assess({
       row: { target: 'host', at: 0, values: {}, resources: [] },
@@ -154,7 +153,7 @@ t.test('a row that is held against a recurring job says so', async (t) => {
       manifest: null,
       shap: null,
       features: null,
-      failureProbability: null,
+      outlook: null,
       intervalSeconds: 10,
       sensitivity: 5,
     })

@@ -1,7 +1,7 @@
 /** Scores -> Assessment: the one place where health, risk, severity, trust and hints come together. Pure. */
 import { type Manifest, RED, type RowOutcome, type TargetState, YELLOW } from '@portent/core'
 import type { PrimaryShap } from '../explain/primary.ts'
-import type { Assessment, Risk, Row } from '../types.ts'
+import type { Assessment, Outlook, Risk, Row } from '../types.ts'
 import { hintsOfPenalties, hintsOfShap } from './hints.ts'
 import { severityOf } from './severity.ts'
 import { symptomsOf } from './symptoms.ts'
@@ -16,7 +16,8 @@ export interface AssessInputs {
   readonly shap: PrimaryShap | null
   /** Centred standardised features of the row [F], null where rules alone speak. */
   readonly features: Float64Array | null
-  readonly failureProbability: number | null
+  /** What is to come; null where nothing can be said. */
+  readonly outlook: Outlook | null
   readonly intervalSeconds: number
   readonly sensitivity: number
 }
@@ -49,6 +50,7 @@ export function assess(inputs: AssessInputs): Assessed {
     trust: trust.value,
     symptoms,
     resources: row.resources,
+    exhaustion: exhaustionOf(inputs),
   })
   const anomaly = scores?.anomaly.ensemble ?? 0
   const hints =
@@ -71,11 +73,11 @@ export function assess(inputs: AssessInputs): Assessed {
     scores,
     shap: scores && shap ? { base: shap.base, output: shap.output, signals: shap.signals } : null,
     hints,
-    failure: failureOf(inputs),
+    outlook: inputs.outlook,
     drift,
     warmup: {
       window: state.windowProgress,
-      failure: state.failure?.progress ?? 0,
+      failure: inputs.outlook?.failureProgress ?? 0,
       drift: state.drift?.rate.progress ?? 0,
     },
     coverage: state.coverage,
@@ -91,9 +93,10 @@ function riskOf({ risk }: RowOutcome): Risk {
   return risk === RED ? 'red' : risk === YELLOW ? 'yellow' : 'green'
 }
 
-function failureOf({ manifest, failureProbability }: AssessInputs): Assessment['failure'] {
-  if (!manifest?.failure || failureProbability === null || !Number.isFinite(failureProbability)) return null
-  return { horizonSeconds: manifest.failure.horizon_seconds, probability: failureProbability }
+function exhaustionOf({ row, outlook }: AssessInputs): { resource: string; seconds: number; sentence: string }[] {
+  return (outlook?.resources ?? []).flatMap(({ resource, lower, sentence }) =>
+    sentence === null ? [] : [{ resource, seconds: lower - row.at / 1000, sentence }],
+  )
 }
 
 function riskReason({ health, scores, penalties }: RowOutcome, hints: readonly string[]): string {

@@ -19,7 +19,7 @@ export interface SeverityInputs {
   readonly symptoms: readonly string[]
   readonly resources: readonly Resource[]
   /** Seconds to the lower bound of when each resource runs out, for those that a forecast says it of. */
-  readonly exhaustion?: readonly { readonly resource: string; readonly seconds: number }[]
+  readonly exhaustion?: readonly { readonly resource: string; readonly seconds: number; readonly sentence?: string }[]
 }
 
 export interface Decision {
@@ -31,8 +31,9 @@ export function severityOf(inputs: SeverityInputs): Decision {
   const { resources, exhaustion = [] } = inputs
   const exhausted = resources.find((r) => r.used >= HARD_LIMIT)
   if (exhausted) return { severity: 'critical', reason: `${exhausted.resource} has reached its limit` }
-  const next = exhaustion.reduce((a, b) => (b.seconds < a.seconds ? b : a), { resource: '', seconds: Infinity })
-  const soon = `${next.resource} may run out within ${(next.seconds / HOUR).toFixed(1)} hours`
+  const none: (typeof exhaustion)[number] = { resource: '', seconds: Infinity }
+  const next = exhaustion.reduce((a, b) => (b.seconds < a.seconds ? b : a), none)
+  const soon = next.sentence ?? `${next.resource} may run out within ${(next.seconds / HOUR).toFixed(1)} hours`
   if (next.seconds <= CRITICAL_LEFT) return { severity: 'critical', reason: soon }
   const decision = byRisk(inputs)
   if (next.seconds <= WARNING_LEFT && (decision.severity === 'none' || decision.severity === 'info')) {

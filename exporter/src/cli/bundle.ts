@@ -80,7 +80,7 @@ async function verify(folder: string): Promise<string> {
   }
 }
 
-function failureLine(failure: { horizon_seconds: number; provisional: boolean } | undefined): string {
+function failureLine(failure: { readonly horizons_seconds: readonly number[] } | undefined): string {
   if (failure === undefined) return 'no model'
-  return `within ${failure.horizon_seconds} s${failure.provisional ? ', provisional' : ''}`
+  return `within ${failure.horizons_seconds.join(', ')} s`
 }

@@ -25,6 +25,16 @@ export const COMMANDS: readonly Command[] = [
     run: async (argv, io) => (await import('./score.ts')).score(argv, io),
   },
   {
+    name: 'forecast',
+    summary: 'Predict over a CSV recording: levels ahead, time to exhaustion, failure probability',
+    run: async (argv, io) => (await import('./forecast.ts')).forecast(argv, io),
+  },
+  {
+    name: 'backtest',
+    summary: 'Replay a past from Prometheus, the history or a CSV beside the usual rules',
+    run: async (argv, io) => (await import('./backtest.ts')).backtest(argv, io),
+  },
+  {
     name: 'bundle',
     summary: 'Check a model bundle: portent bundle verify DIR',
     run: async (argv, io) => (await import('./bundle.ts')).bundle(argv, io),

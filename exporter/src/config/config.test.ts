@@ -105,11 +105,12 @@ t.test('the defaults are those that are documented', async (t) => {
       request_timeout: 30_000,
       open_reads: true,
     },
+    forecast: { limits: [] },
     collector_raw: false,
     shap_features: false,
     simulate: { hosts: 0, faults_per_day: 1 },
     log: { level: 'info', format: 'json', file: { max_size: 10_485_760, max_files: 5 } },
-    limits: { targets: 1000, series_per_target: 150 },
+    limits: { forecasts: 4000, targets: 1000, series_per_target: 150 },
   })
 })
 
@@ -134,6 +135,12 @@ t.test('a file may set every key', async (t) => {
     bundle: { path: '/srv/etc/bundles/ours' },
     store: { path: '/var/lib/portent/portent.db', minute_retention: 4_838_400_000, ballast: 0 },
     web: { max_body: 65_536, listen_address: '[::]:21710' },
+    forecast: {
+      limits: [
+        { signal: 'queue_depth', capacity: 10_000, direction: 'up' },
+        { signal: 'licences_left', capacity: 0, direction: 'down' },
+      ],
+    },
     log: { file: { path: '/srv/etc/logs/portent.log' } },
   })
 })

@@ -48,6 +48,15 @@ const probeTimeout = duration('1s', ['10ms', '60s'], 'Time after which the probe
 const port = z.int({ error: 'a port from 1 to 65535' })
 const status = z.int({ error: 'an HTTP status from 100 to 599' })
 
+const limit = z.strictObject(
+  {
+    signal: checked((value) => /^[a-z][a-z0-9_]{0,62}$/.test(value), 'the name of a signal'),
+    capacity: z.number({ error: 'a number' }),
+    direction: z.enum(['up', 'down'], { error: 'up or down' }).prefault('up'),
+  },
+  { error: 'signal, capacity and direction' },
+)
+
 const probe = z.discriminatedUnion(
   'type',
   [
@@ -169,6 +178,14 @@ export const configSchema = z
           example: 'https://portent.example.org/',
         }),
       }),
+      forecast: section('What is to come.', {
+        limits: list(
+          limit,
+          'a list of limits',
+          'Signals that others push and the level at which each runs out; host resources have theirs',
+          { notes: ['limits:', '  - { signal: queue_depth, capacity: 10000, direction: up }'] },
+        ),
+      }),
       collector_raw: boolean(false, 'Export every raw signal, not only the headline and capacity signals', {
         flag: 'collector.raw',
       }),
@@ -195,6 +212,11 @@ export const configSchema = z
         }),
       }),
       limits: section('Bounds on what is kept and exported.', {
+        forecasts: integer(
+          4000,
+          [0, 1_000_000],
+          'Most signals and resources, of all targets together, that are forecast; each takes some 50 kB',
+        ),
         targets: integer(1000, [1, 10_000], 'Most targets; more are refused'),
         series_per_target: integer(150, [50, 10_000], 'Most series of one target in the metrics; more are dropped'),
       }),
@@ -249,6 +271,13 @@ function* contradictions(config: Config): Generator<Contradiction> {
     if (typeof entry?.name === 'string' && names.has(entry.name))
       yield { path, related: path, message: 'a name that no other probe has' }
     names.add(entry?.name)
+  }
+  const limits: unknown = config?.forecast?.limits
+  const limited = new Set<string>()
+  for (const [index, entry] of (Array.isArray(limits) ? (limits as { signal: string }[]) : []).entries()) {
+    const path = `forecast.limits.${index}.signal`
+    if (limited.has(entry?.signal)) yield { path, related: path, message: 'a signal that has no limit yet' }
+    limited.add(entry?.signal)
   }
   const simulated = number(config?.simulate?.hosts)
   const targets = number(config?.limits?.targets)

@@ -127,7 +127,7 @@ t.test('the shipped bundle in the scoring thread', async (t) => {
         array[array.length - 1] = bad
         await t.rejects(scorer.score(poisoned), { message: new RegExp(`^${part}.* is ${bad}$`) }, `${part} ${bad}`)
       }
-      const history = Float64Array.from({ length: 8 }, () => bad)
+      const history = new Float64Array(golden.failure[0]?.history.length ?? 0).fill(bad)
       if (manifest.failure) await t.rejects(scorer.failure(history, 1), { message: /^history\[0\] is/ })
     }
     t.equal(seconds.length, before)
@@ -138,8 +138,10 @@ t.test('the shipped bundle in the scoring thread', async (t) => {
     if (!manifest.failure) return void t.fail('the shipped bundle has no failure model')
     const histories = Float64Array.from(golden.failure.flatMap((c) => c.history))
     const found = await scorer.failure(histories, golden.failure.length)
-    golden.failure.forEach((c, i) => {
-      t.ok(near(found[i] as number, c.probability, golden.tolerance.failure ?? 1e-6))
+    const expected = golden.failure.flatMap((c) => c.probability)
+    t.equal(found.length, expected.length)
+    expected.forEach((p, i) => {
+      t.ok(near(found[i] as number, p, golden.tolerance.failure ?? 1e-6))
     })
   })
 })

@@ -147,12 +147,15 @@ export class OnnxModel {
     return { scores, contributions }
   }
 
-  /** Probability of failure within the horizon, from histories [N,K]. */
+  /** Probabilities [N,H] of a failure within each horizon, ascending, from its features [N,H,K]. */
   async failure(history: Float64Array, n: number): Promise<Float64Array> {
-    if (this.#failure === null) throw new Error('the bundle has no failure model')
+    const { failure } = this.manifest
+    if (this.#failure === null || failure === undefined) throw new Error('the bundle has no failure model')
     expectFinite('history', history)
-    const out = await this.#failure.run({ history: new Tensor('float64', history, [n, history.length / n]) })
-    return doubles(out.probability, n)
+    const horizons = failure.horizons_seconds.length
+    const dims = [n, horizons, failure.features.length]
+    const out = await this.#failure.run({ history: new Tensor('float64', history, dims) })
+    return doubles(out.probability, n * horizons)
   }
 
   /**
@@ -234,7 +237,7 @@ export class OnnxModel {
       this.failure(histories, golden.failure.length),
     )
     golden.failure.forEach(({ probability }, i) => {
-      this.#agree(`${file}: failure case ${i}`, found, i, [probability], golden.tolerance.failure ?? 1e-6)
+      this.#agree(`${file}: failure case ${i}`, found, i, probability, golden.tolerance.failure ?? 1e-6)
     })
   }
 

@@ -2,14 +2,14 @@
  * Every metric of the service as data: what the renderer prints as HELP, TYPE and UNIT, and what tests hold the running
  * text against. Counters carry `_total` here; OpenMetrics' family name is the name without it.
  *
- * Two names differ from the obvious ones because `promtool check metrics` refuses those: a gauge must not end in `_count`
- * (hence `portent_signal_items`), and only summaries may carry a label `quantile`.
+ * A gauge must not end in `_count` for `promtool check metrics` (hence `portent_signal_items`), and only summaries may carry
+ * a label `quantile`: the quantiles of a forecast are therefore of that type, without a count and a sum.
  */
 
 import { BUNDLE_REASONS } from '../bundle/reasons.ts'
 import { DRIFT_SIGNS, RISKS, SEVERITIES } from '../types.ts'
 
-export type MetricType = 'gauge' | 'counter' | 'histogram'
+export type MetricType = 'gauge' | 'counter' | 'histogram' | 'summary'
 
 /** When a family has series; a test asserts both sides for `scores`, `failure window` and `drift window`. */
 export type When =
@@ -17,6 +17,7 @@ export type When =
   | 'assessed'
   | 'scores'
   | 'failure window'
+  | 'outlook'
   | 'drift window'
   | 'known model'
   | 'explained features'
@@ -32,6 +33,8 @@ export interface MetricSpec {
   readonly labels: readonly string[]
   /** Closed label sets: label -> every value it can have. */
   readonly values?: Readonly<Record<string, readonly string[]>>
+  /** A value may be +Inf, which means never. */
+  readonly infinite?: true
   /** Upper bounds of a histogram's buckets, without +Inf. */
   readonly buckets?: readonly number[]
   readonly when: When
@@ -44,6 +47,7 @@ export const CYCLE_STEPS = [
   'collect',
   'window',
   'score',
+  'outlook',
   'explain',
   'assess',
   'alert',
@@ -69,6 +73,7 @@ const of =
 const gauge = of('gauge')
 const counter = of('counter')
 const histogram = of('histogram')
+const summary = of('summary')
 
 const ratio = { unit: 'ratio' } as const
 const seconds = { unit: 'seconds' } as const
@@ -76,6 +81,7 @@ const bytes = { unit: 'bytes' } as const
 const assessed = { when: 'assessed' } as const
 const scores = { when: 'scores' } as const
 const T = ['target'] as const
+export const QUANTILES = ['0.1', '0.5', '0.9'] as const
 
 /** Families of a scored target, in the order in which they are printed. All carry `target`. */
 export const TARGET_METRICS = [
@@ -109,6 +115,18 @@ export const TARGET_METRICS = [
     ...ratio,
     when: 'failure window',
   }),
+  summary(
+    'portent_resource_exhaustion_timestamp_seconds',
+    ['target', 'resource', 'quantile'],
+    'When the resource runs out: 10 %, 50 % and 90 % of the first-passage distribution; +Inf where it is not foreseen.',
+    { ...seconds, infinite: true, when: 'outlook', values: { quantile: QUANTILES } },
+  ),
+  summary(
+    'portent_forecast_ratio',
+    ['target', 'signal', 'horizon', 'quantile'],
+    'Forecast of a signal, or of health (0 is worst, 1 is best): 10 %, 50 % and 90 % quantiles.',
+    { ...ratio, when: 'outlook', values: { quantile: QUANTILES } },
+  ),
   gauge('portent_drift_ratio', T, 'Share of the last 200 rows over the threshold.', {
     ...ratio,
     when: 'drift window',

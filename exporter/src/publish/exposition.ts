@@ -91,6 +91,8 @@ const CHUNK = 64 * 1024
 export interface SeriesWriter {
   /** `key`: the label values after `target`, joined by \u0000 ('' for none). False where the limit was reached. */
   put(family: number, key: string, value: number): boolean
+  /** Series that the limit leaves room for. */
+  readonly room: number
 }
 
 /**
@@ -128,13 +130,17 @@ export class TargetTable {
     this.#targets.set(name, slots)
     for (const slot of slots) if (slot !== undefined) slot.length = 0
     let count = 0
+    const limit = this.#limit
     write({
+      get room() {
+        return limit - count
+      },
       put: (family, key, value) => {
-        if (!printable(value)) {
+        if (!printable(value, this.#specs[family]?.infinite)) {
           this.#nonFinite++
           return true
         }
-        if (count >= this.#limit) {
+        if (count >= limit) {
           this.#dropped++
           return false
         }
@@ -168,7 +174,7 @@ export class TargetTable {
         const slot = slots[family]
         if (slot === undefined) continue
         const { prefixes, values, length } = slot
-        for (let i = 0; i < length; i++) lines += `${prefixes[i]}${values[i]}\n`
+        for (let i = 0; i < length; i++) lines += `${prefixes[i]}${formatValue(values[i] as number)}\n`
         if (lines.length < CHUNK) continue
         chunks.push(Buffer.from(lines))
         lines = ''

@@ -4,13 +4,21 @@ import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { Gauge, Registry } from 'prom-client'
 import t from 'tap'
-import type { Assessment, Resource } from '../types.ts'
+import type { Assessment, Outlook, Resource, ResourceOutlook } from '../types.ts'
 import { METRICS, TARGET_METRICS } from './catalogue.ts'
 import { bound, escapeLabel, familyName, joinFamilies, TargetTable, wellFormed } from './exposition.ts'
 import { LatencyRing, MinuteRate } from './ring.ts'
 import { SelfMetrics } from './self.ts'
 import { horizon } from './series.ts'
-import { NOW, type ReadFamily, readOpenMetrics, scriptedAlert, scriptedHost, scriptedPublisher } from './testing.ts'
+import {
+  NOW,
+  type ReadFamily,
+  readOpenMetrics,
+  scriptedAlert,
+  scriptedHost,
+  scriptedOutlook,
+  scriptedPublisher,
+} from './testing.ts'
 
 const golden = (name: string) => new URL(`../../fixtures/metrics/${name}`, import.meta.url)
 
@@ -122,11 +130,11 @@ t.test('in fallback mode there is no anomaly, confidence or SHAP series', async 
 t.test('before the windows are full only their progress is shown', async (t) => {
   const { publisher, read } = scriptedPublisher()
   publisher.publish(
-    [scriptedHost({ failure: null, drift: null, warmup: { window: 1, failure: 0.5, drift: 0.25 } })],
+    [scriptedHost({ outlook: null, drift: null, warmup: { window: 1, failure: 0.5, drift: 0.25 } })],
     NOW,
   )
   const text = await read()
-  t.notMatch(text, /portent_(failure|drift)/)
+  t.notMatch(text, /portent_(failure|drift|forecast|resource_exhaustion)/)
   t.match(text, 'portent_warmup_progress_ratio{target="host",window="drift"} 0.25\n')
 })
 
@@ -173,7 +181,11 @@ t.test('a value that is not finite is left out and counted', async (t) => {
   publisher.setStore({ sizeBytes: Number.NaN })
   publisher.publish([scriptedHost({ health: Number.NaN, trust: Number.POSITIVE_INFINITY })], NOW)
   const text = await read()
-  t.notMatch(text, / (NaN|[+-]Inf)\n/)
+  t.notMatch(
+    text.replaceAll(/^portent_resource_exhaustion.*\n/gm, ''),
+    / (NaN|[+-]Inf)\n/,
+    'but for what is never exhausted',
+  )
   t.notMatch(text, 'portent_health_ratio')
   t.match(text, 'portent_non_finite_total 3\n')
   t.match(text, 'portent_risk_state{', 'the other series of the target are there')
@@ -189,7 +201,32 @@ t.test('a target has at most its limit of series, the important ones, and the re
   t.equal(used[0]?.labels.get('resource'), 'filesystem:/m199', 'the fullest resource is among them')
   const dropped = families.find((f) => f.name === 'portent_series_dropped')?.samples[0]?.value ?? 0
   const raw = Object.keys(scriptedHost().values).length - 11
-  t.equal(dropped, 200 - used.length + raw)
+  t.equal(dropped, raw, 'what was asked for and does not fit is counted, what was not is left out')
+})
+
+t.test('the forecast of a signal is there as a whole or not at all', async (t) => {
+  const [one, two] = scriptedOutlook().forecasts
+  const forecasts = Array.from({ length: 20 }, (_, i) => ({ ...(i === 0 ? one : two), signal: `signal_${i}` }))
+  const { publisher, read } = scriptedPublisher()
+  publisher.publish([scriptedHost({ outlook: { ...scriptedOutlook(), forecasts } as Outlook })], NOW)
+  const text = await read()
+  const series = text.match(/^portent_forecast_ratio\{.*$/gm) ?? []
+  t.ok(series.length > 0 && series.length < 120)
+  t.equal(series.length % 6, 0)
+  t.match(text, 'portent_series_dropped_total 0\n')
+})
+
+t.test('what is foreseen to run out is told first, then the fullest of the rest', async (t) => {
+  const { publisher, read } = scriptedPublisher()
+  const outlook = scriptedOutlook()
+  const [memory, disk] = outlook.resources as [ResourceOutlook, ResourceOutlook]
+  const quiet = Array.from({ length: 8 }, (_, i) => ({ ...disk, resource: `filesystem:/m${i}`, level: i / 8 }))
+  publisher.publish([scriptedHost({ outlook: { ...outlook, resources: [memory, ...quiet] } })], NOW)
+  const found = [...(await read()).matchAll(/^portent_resource_exhaustion.*resource="(.*)",quantile="0.5"\} (.*)$/gm)]
+  t.strictSame(
+    found.map(([, resource, at]) => `${resource} ${at}`),
+    ['memory 1767333844', 'filesystem:/m7 +Inf', 'filesystem:/m6 +Inf', 'filesystem:/m5 +Inf', 'filesystem:/m4 +Inf'],
+  )
 })
 
 t.test('a full host with raw signals and a dozen resources fits the default limit', async (t) => {

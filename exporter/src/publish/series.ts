@@ -1,7 +1,10 @@
-/** One assessment -> its series, in the order of importance by which a target's limit of series is spent. */
+/**
+ * One assessment -> its series, in the order of importance by which a target's limit of series is spent. Forecasts,
+ * the signs of drift and the levels of resources are left out where they do not fit; what is cut off of the rest is counted.
+ */
 import { HOST_SIGNALS, type Unit } from '@portent/core'
-import { type Assessment, DRIFT_SIGNS, MODEL_STATES, RISKS, SEVERITIES } from '../types.ts'
-import { ALERT_SEVERITIES, TARGET_METRICS, type TargetMetric } from './catalogue.ts'
+import { type Assessment, DRIFT_SIGNS, MODEL_STATES, RISKS, SEVERITIES, type SeriesForecast } from '../types.ts'
+import { ALERT_SEVERITIES, QUANTILES, TARGET_METRICS, type TargetMetric } from './catalogue.ts'
 import { type SeriesWriter, wellFormed } from './exposition.ts'
 
 /** How a signal is printed. */
@@ -60,6 +63,8 @@ const F = {
   confidence: id('portent_confidence_ratio'),
   trust: id('portent_trust_ratio'),
   failure: id('portent_failure_probability_ratio'),
+  exhaustion: id('portent_resource_exhaustion_timestamp_seconds'),
+  forecast: id('portent_forecast_ratio'),
   drift: id('portent_drift_ratio'),
   drifted: id('portent_drift_detected'),
   driftScore: id('portent_drift_score'),
@@ -111,15 +116,13 @@ export function writeSeries(
     w.put(F.confidence, '', scores.confidence)
   }
   w.put(F.trust, '', a.trust)
-  if (a.failure !== null) w.put(F.failure, horizon(a.failure.horizonSeconds), a.failure.probability)
+  if (a.outlook?.failure) {
+    for (const { seconds, probability } of a.outlook.failure.horizons) w.put(F.failure, horizon(seconds), probability)
+  }
   if (a.drift !== null) {
     w.put(F.drift, '', a.drift.ratio)
     w.put(F.drifted, '', Number(a.drift.detected))
     w.put(F.drifts, '', a.drift.confirmed)
-    for (const sign of DRIFT_SIGNS) {
-      const score = a.drift.scores[sign]
-      if (score !== null) w.put(F.driftScore, sign, score)
-    }
   }
   for (const severity of ALERT_SEVERITIES) w.put(F.alerts, severity, alerts?.get(severity) ?? 0)
   w.put(F.coverage, '', a.coverage)
@@ -134,17 +137,29 @@ export function writeSeries(
     w.put(F.modelInfo, `${model.version}\u0000${model.sha256}`, 1)
     if (model.trainedSeconds !== undefined) w.put(F.modelTrained, '', model.trainedSeconds)
   }
+  putSignals(w, a, info, (s) => s.always)
+  if (shap !== null) {
+    w.put(F.shapBase, '', shap.base)
+    w.put(F.shapOutput, '', shap.output)
+    // A signal that the target lacks has no part in the sum.
+    for (const signal in shap.signals) {
+      const value = shap.signals[signal] ?? 0
+      if (value !== 0 || signal in a.values) w.put(F.shap, signal, value)
+    }
+  }
   if (scores !== null) {
     for (const detector in scores.anomaly) {
       const score = scores.anomaly[detector]
       if (detector !== 'ensemble' && score !== undefined) w.put(F.anomaly, detector, score)
     }
   }
-  putSignals(w, a, info, (s) => s.always)
-  if (shap !== null) {
-    w.put(F.shapBase, '', shap.base)
-    w.put(F.shapOutput, '', shap.output)
-    for (const signal in shap.signals) w.put(F.shap, signal, shap.signals[signal] ?? 0)
+  putExhaustion(w, a)
+  for (const forecast of a.outlook?.forecasts ?? []) putForecast(w, forecast)
+  if (a.drift !== null && w.room >= DRIFT_SIGNS.length) {
+    for (const sign of DRIFT_SIGNS) {
+      const score = a.drift.scores[sign]
+      if (score !== null) w.put(F.driftScore, sign, score)
+    }
   }
   putResources(w, a)
   if (raw === 'all') putSignals(w, a, info, (s) => !s.always)
@@ -171,14 +186,47 @@ function putSignals(
   }
 }
 
-/** The fullest first, so that the limit of series cuts off the emptiest. A name counts once. */
+/** Resources of which something is said although nothing is foreseen: the fullest. */
+const QUIET_RESOURCES = 5
+
+/** What is foreseen, soonest first, then the fullest of the rest. */
+function putExhaustion(w: SeriesWriter, { outlook }: Assessment): void {
+  if (outlook === null) return
+  const foreseen = outlook.resources.filter((r) => r.lower < Number.POSITIVE_INFINITY)
+  const quiet = outlook.resources.filter((r) => !foreseen.includes(r)).sort((a, b) => b.level - a.level)
+  const seen = new Set<string>()
+  for (const r of [...foreseen, ...quiet.slice(0, Math.max(0, QUIET_RESOURCES - foreseen.length))]) {
+    const name = labelOf(r.resource)
+    if (seen.has(name) || w.room < QUANTILES.length) continue
+    seen.add(name)
+    const instants = [r.lower, r.median, r.upper]
+    QUANTILES.forEach((quantile, q) => {
+      w.put(F.exhaustion, `${name}\u0000${quantile}`, Math.round(instants[q] as number))
+    })
+  }
+}
+
+/** All of a signal's forecast or nothing: where there is no room for it, REST has it. */
+function putForecast(w: SeriesWriter, { signal, horizons }: SeriesForecast): void {
+  if (w.room < QUANTILES.length * horizons.length) return
+  const unit = signal === 'health' ? 100 : 1
+  for (const { seconds, quantiles } of horizons) {
+    QUANTILES.forEach((quantile, q) => {
+      w.put(F.forecast, `${signal}\u0000${horizon(seconds)}\u0000${quantile}`, (quantiles[q] as number) / unit)
+    })
+  }
+}
+
+/** A NUL would split the label values; no file system can have one in a name. */
+const labelOf = (resource: string): string => wellFormed(resource).replaceAll('\u0000', '\ufffd')
+
+/** The fullest first, as many as there is room for. A name counts once. */
 function putResources(w: SeriesWriter, a: Assessment): void {
   const seen = new Set<string>()
   const order = a.resources.length > 32 ? [...a.resources].sort((x, y) => y.used - x.used) : a.resources
   for (const { resource, used } of order) {
-    // A NUL would split the label values; no file system can have one in a name.
-    const name = wellFormed(resource).replaceAll('\u0000', '\ufffd')
-    if (seen.has(name)) continue
+    const name = labelOf(resource)
+    if (seen.has(name) || w.room < 1) continue
     seen.add(name)
     w.put(F.resource, name, used)
   }

@@ -1,11 +1,51 @@
 /** For tests: a scripted host, and a strict reader of OpenMetrics. */
 import { HOST_SIGNALS } from '@portent/core'
-import type { AlertEvent, Assessment } from '../types.ts'
+import type { AlertEvent, Assessment, Outlook, ResourceOutlook, SeriesForecast } from '../types.ts'
 import { MetricsPublisher, type PublisherOptions } from './metrics.ts'
 import { SelfMetrics } from './self.ts'
 
 /** 2026-01-02T03:04:05Z. */
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
+
+/** Memory that runs out in three hours, a disk that does not; forecasts of two signals; a failure model in force. */
+export function scriptedOutlook(): Outlook {
+  const at = NOW - 1000
+  const resource = (name: string, hours: readonly [number, number, number]): ResourceOutlook => ({
+    resource: name,
+    level: 0.5,
+    capacity: 1,
+    lower: at / 1000 + 3600 * hours[0],
+    median: at / 1000 + 3600 * hours[1],
+    upper: at / 1000 + 3600 * hours[2],
+    confidence: hours[0] < 24 ? 0.96875 : 0,
+    withinDay: hours[0] < 24 ? 0.9375 : 0,
+    trend: hours[0] < 24 ? { perSecond: 1 / 32768, since: at / 1000 - 7200 } : null,
+    state: hours[0] < 24 ? 'growing' : 'flat',
+    sentence: hours[0] < 24 ? `${name} likely full in ${hours[1]} h` : null,
+    action: 'free some of it',
+  })
+  const forecast = (signal: string, middle: number): SeriesForecast => ({
+    signal,
+    horizons: [900, 3600].map((seconds) => ({ seconds, quantiles: [middle / 2, middle, middle * 1.5] })),
+  })
+  return {
+    at,
+    resources: [resource('memory', [2, 3, 5]), resource('filesystem:/mnt/a "b"\\c', [Infinity, Infinity, Infinity])],
+    failure: {
+      horizons: [
+        { seconds: 900, probability: 0.0625 },
+        { seconds: 3600, probability: 0.125 },
+        { seconds: 21_600, probability: 0.25 },
+      ],
+      headline: { seconds: 3600, probability: 0.125 },
+      confidence: 0.75,
+      event: 'memory exhausted',
+      reasons: [{ feature: 'memory_level', value: 0.9, weight: 1.5, sentence: 'memory at 90 %' }],
+    },
+    failureProgress: 1,
+    forecasts: [forecast('health', 62.5), forecast('cpu_busy', 0.5)],
+  }
+}
 
 /** A host under CPU load with every signal present and every window full. */
 export function scriptedHost(over: Partial<Assessment> = {}): Assessment {
@@ -45,7 +85,7 @@ export function scriptedHost(over: Partial<Assessment> = {}): Assessment {
     hints: [
       { signal: 'cpu_busy', value: 0.96875, usual: { low: 0.05, high: 0.25 }, direction: 'above', contribution: 2.5 },
     ],
-    failure: { horizonSeconds: 3600, probability: 0.125 },
+    outlook: scriptedOutlook(),
     drift: {
       ratio: 0.015625,
       detected: false,
@@ -133,6 +173,7 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   gauge: [''],
   counter: ['_total'],
   histogram: ['_bucket', '_sum', '_count'],
+  summary: ['', '_sum', '_count'],
 }
 
 /**

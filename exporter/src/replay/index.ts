@@ -1,4 +1,6 @@
 export { writeWhole } from './files.ts'
+export { BLOCK_SECONDS, type OutlookBlock, planOf, type RowScores, replayOutlook } from './outlook.ts'
 export { attributionLine, SCORE_COLUMNS, scoreLine } from './output.ts'
 export { BLOCK_ROWS, type ReplayedRow, type ReplayModel, type ReplayOptions, replay } from './replay.ts'
+export { type RecordedSignal, type RecordedSignals, readSignals } from './signals-file.ts'
 export { rowsOf } from './table.ts'

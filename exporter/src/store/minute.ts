@@ -141,7 +141,8 @@ function addAssessment(before: AssessmentMinute | null, a: Assessment): Assessme
     m.alarm = Math.max(m.alarm ?? 0, Number(a.scores.alarm))
     m.confidence = towards(m.confidence, a.scores.confidence, m.scored)
   }
-  if (a.failure) m.failure = towards(m.failure, a.failure.probability, ++m.failure_count)
+  const failure = a.outlook?.failure?.headline
+  if (failure) m.failure = towards(m.failure, failure.probability, ++m.failure_count)
   if (a.drift) m.drift = towards(m.drift, a.drift.ratio, ++m.drift_count)
   return m
 }

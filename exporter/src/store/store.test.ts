@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import t from 'tap'
 import { openStore, type StoreOptions } from './index.ts'
 import { MIGRATIONS, migrate } from './migrations.ts'
-import { entry, folder, SCORES, T0 } from './testing.ts'
+import { entry, folder, outlookOf, SCORES, T0 } from './testing.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -59,7 +59,7 @@ t.test('rows and assessments come back as they went in, and what is absent stays
     hints: [hint],
     penalties: [penalty],
     symptoms: ['slow'],
-    failure: { horizonSeconds: 3600, probability: 0.125 },
+    outlook: outlookOf(0.125),
     drift: {
       ratio: 0.5,
       detected: true,
@@ -93,7 +93,10 @@ t.test('rows and assessments come back as they went in, and what is absent stays
   )
   t.strictSame(red?.shap, shap)
   t.strictSame(red?.hints, [hint])
-  t.strictSame([red?.risk, red?.severity, red?.failure], ['red', 'warning', bad.failure])
+  t.strictSame(
+    [red?.risk, red?.severity, red?.failure],
+    ['red', 'warning', { horizonSeconds: 3600, probability: 0.125 }],
+  )
   t.strictSame(red?.drift, { ratio: 0.5, detected: true })
   t.strictSame(red?.reasons, {
     risk: 'health is 90',
@@ -108,7 +111,7 @@ t.test('rows and assessments come back as they went in, and what is absent stays
 t.test('minutes hold means, extremes and counts, also across a restart and with duplicates', async (t) => {
   const file = join(folder(t), 'p.db')
   const open = () => openStore({ file, ballastBytes: 0, clock: () => T0 })
-  const failure = { horizonSeconds: 3600, probability: 0.5 }
+  const outlook = outlookOf(0.5)
   let store = open()
   store.history.write([
     entry(T0 + 10_000, { cpu_busy: 0.2, memory_used: 0.4 }, { health: 80 }),
@@ -123,7 +126,7 @@ t.test('minutes hold means, extremes and counts, also across a restart and with 
       { memory_used: 0.6, response_time: 2 },
       {
         health: 100,
-        failure,
+        outlook,
         scores: { ...SCORES, anomaly: { ensemble: 1.5 }, alarm: true, confidence: 0.75 },
       },
     ),

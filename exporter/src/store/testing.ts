@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import type { Assessment, SignalValues } from '../types.ts'
+import type { Assessment, Outlook, SignalValues } from '../types.ts'
 import type { HistoryEntry, StoreLog } from './index.ts'
 
 /** A minute boundary. */
@@ -18,6 +18,24 @@ export const SCORES = {
   confidence: 0.25,
   budget: { requested: 0.005, realised: 0 },
 }
+
+/** What is to come, with that probability of a failure within an hour. */
+export const outlookOf = (probability: number): Outlook => ({
+  at: T0,
+  resources: [],
+  failure: {
+    horizons: [
+      { seconds: 900, probability: probability / 2 },
+      { seconds: 3600, probability },
+    ],
+    headline: { seconds: 3600, probability },
+    confidence: 1,
+    event: null,
+    reasons: [],
+  },
+  failureProgress: 1,
+  forecasts: [],
+})
 
 export function entry(
   at: number,
@@ -43,7 +61,7 @@ export function entry(
       scores: SCORES,
       shap: null,
       hints: [],
-      failure: null,
+      outlook: null,
       drift: null,
       warmup: { window: 1, failure: 0, drift: 0 },
       coverage: 1,

@@ -8,7 +8,7 @@ import { decodeShap, type KeptShap } from './shap.ts'
 import type { Tables } from './tables/index.ts'
 import type { SignalSet } from './tables/signal_sets.ts'
 import type { TargetKind } from './tables/targets.ts'
-import { bytesOf } from './values.ts'
+import { bytesOf, isMount } from './values.ts'
 
 export interface HistoryEntry {
   readonly row: Row
@@ -138,14 +138,14 @@ export class Writer {
   /** Fills the target's values in the order of the returned set. */
   #encode(target: Known, row: Row): SignalSet {
     let { set } = target
-    if (!set || !fill(target.values, set, row.values)) {
-      set = this.#tables.signalSets.cover(set, Object.keys(row.values))
+    if (!set || !fill(target.values, set, row)) {
+      set = this.#tables.signalSets.cover(set, [...Object.keys(row.values), ...mountsOf(row)])
       if (set !== target.set) {
         target.set = set
         target.values = new Float64Array(set.names.length)
         target.valueBytes = bytesOf(target.values)
       }
-      fill(target.values, set, row.values)
+      fill(target.values, set, row)
     }
     return set
   }
@@ -228,14 +228,26 @@ export class Writer {
 /** Also as a float32. */
 const finite = (x: number | undefined) => (x !== undefined && Number.isFinite(Math.fround(x)) ? x : 0)
 
+/**
+ * Resources that are one of several (`filesystem:/var`): kept beside the signals, so that each has a history. The others
+ * are signals already.
+ */
+const mountsOf = ({ resources }: Row): string[] => resources.map((r) => r.resource).filter(isMount)
+
 /** False if a name is not of the set. */
-function fill(into: Float64Array, set: SignalSet, values: Row['values']): boolean {
+function fill(into: Float64Array, set: SignalSet, { values, resources }: Row): boolean {
   into.fill(Number.NaN)
   for (const name in values) {
     const i = set.index.get(name)
     if (i === undefined) return false
     const value = values[name]
     if (value !== undefined && Number.isFinite(value)) into[i] = value
+  }
+  for (const { resource, used } of resources) {
+    if (!isMount(resource)) continue
+    const i = set.index.get(resource)
+    if (i === undefined) return false
+    if (Number.isFinite(used)) into[i] = used
   }
   return true
 }

@@ -8,6 +8,7 @@ import type { Cycle } from '../cycle.ts'
 import type { ScorerKeeper } from '../detect/keeper.ts'
 import type { LoadedBundle } from '../detect/protocol.ts'
 import type { Logger } from '../log/index.ts'
+import type { OutlookKeeper } from '../outlook/index.ts'
 import type { MetricsPublisher, SelfMetrics } from '../publish/index.ts'
 import { ASSESSMENT_FIELDS, type AssessmentField, type Store } from '../store/index.ts'
 import type { HostSource } from './host.ts'
@@ -20,6 +21,7 @@ export interface Rooms {
   readonly log: Logger
   readonly cycle: Cycle
   readonly keeper: ScorerKeeper
+  readonly outlook: OutlookKeeper
   readonly store: Store
   readonly publisher: MetricsPublisher
   readonly self: SelfMetrics
@@ -84,6 +86,7 @@ export function apiDeps(rooms: Rooms): ApiDeps {
       return factors
     },
     explainRange: (target, from, to) => store.history.explained(target, from, to),
+    forecast: (target, signal, ahead) => forecastOf(rooms.outlook, target, signal, ahead),
     drift: (target) => tracked(target)?.state.drift?.status() ?? null,
     shapFeatures: (target) => shapFeaturesOf(cycle, target),
     explainForest: (target) => explainForest(rooms, target),
@@ -134,6 +137,12 @@ async function explainForest({ cycle, keeper }: Rooms, target: string): Promise<
   return { base: explained.base, output: explained.output, signals: values }
 }
 
+function forecastOf(outlook: OutlookKeeper, target: string, signal: string, ahead: readonly number[]) {
+  const points = outlook.target(target)?.forecast(signal, ahead) ?? null
+  if (points !== null) return { points, reason: null }
+  return { points, reason: outlook.reading(target) ? 'the history is being read' : 'too little is known of it yet' }
+}
+
 function modelFacts(keeper: ScorerKeeper, loadedAt: number): ModelFacts {
   const scorer = keeper.current()
   return {
@@ -145,7 +154,7 @@ function modelFacts(keeper: ScorerKeeper, loadedAt: number): ModelFacts {
 
 function bundleFacts(bundle: LoadedBundle, loadedAt: number): NonNullable<ModelFacts['bundle']> {
   const { manifest, sha256, trainedAt, golden, loadSeconds } = bundle
-  const { failure } = manifest
+  const failure = manifest.failure
   return {
     name: manifest.name,
     version: manifest.version,
@@ -156,7 +165,7 @@ function bundleFacts(bundle: LoadedBundle, loadedAt: number): NonNullable<ModelF
     features: manifest.features.mean.length,
     signals: manifest.signals.map((s) => s.name),
     golden,
-    failure: failure ? { horizonSeconds: failure.horizon_seconds, provisional: failure.provisional } : null,
+    failure: failure ? { horizonsSeconds: failure.horizons_seconds } : null,
     loadedAt,
     loadSeconds,
   }

@@ -1,113 +1,105 @@
-/**
- * The provisional failure model: a logistic regression of eight features of the recent past, labelled by hosts whose
- * failures are known because they were simulated.
- */
+/** The failure model's part of a bundle: fitted on simulated hosts, judged on others, with the vectors that prove it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FAILURE_FEATURES, type Golden, goldenSchema, type Manifest, manifestSchema } from '@portent/core'
-import { readFailureGraph } from '../graph/index.ts'
-import { fitStandardLogistic, probabilityOf, type StandardLogistic } from '../logistic.ts'
-import type { Recording } from './recording.ts'
-import type { ReferenceModel } from './reference.ts'
-import { runRecordings } from './run.ts'
-import { averagePrecision, rounded } from './statistics.ts'
+import {
+  FAILURE_HORIZONS,
+  type FailureTerms,
+  failureProbabilities,
+  type Golden,
+  goldenSchema,
+  type Manifest,
+  manifestSchema,
+  RISK_FEATURES,
+} from '@portent/core'
+import { FAULTS_PER_DAY, fitFailure, judgeFailure, makeDataset, type WeightedSample } from '../failure/index.ts'
+import type { Random } from '../random.ts'
+import { rounded } from './statistics.ts'
 
-export const FAILURE_HORIZON_SECONDS = 3600
-export const FAILURE_WINDOW_SECONDS = 1800
-/** Neighbouring rows say nearly the same: one in so many is kept. */
-const EVERY = 6
+/** One host in so many is kept from a first fit, and judges it. */
+const JUDGES = 4
+const UNKNOWN = '0'.repeat(64)
+const GOLDEN_CASES = 8
 
-export interface LabelledRecording {
-  readonly recording: Recording
-  /** 1 where a failure begins within the horizon. */
-  readonly fails: Uint8Array
-  /** 1 while one is in progress: not a row to predict from. */
-  readonly failed: Uint8Array
+type Entry = NonNullable<Manifest['failure']>
+
+/** A failure model with the vectors that prove it. */
+export interface FailurePart {
+  readonly entry: Entry
+  readonly golden: Golden['failure']
 }
 
-export interface FailureModel {
-  readonly model: StandardLogistic
-  readonly golden: { history: number[]; probability: number }[]
-  readonly evidence: Record<string, number>
+export interface MadeFailure extends FailurePart {
+  readonly evidence: Record<string, unknown>
 }
 
-interface Rows {
-  readonly x: number[]
-  readonly y: number[]
-}
-
-/** Fits on three of four hosts and judges on the fourth. */
-export function fitFailureModel(
-  hosts: readonly LabelledRecording[],
-  manifest: Manifest,
-  reference: ReferenceModel,
-): FailureModel {
-  const k = FAILURE_FEATURES.length
-  const fit: Rows = { x: [], y: [] }
-  const held: Rows = { x: [], y: [] }
-  runRecordings(
-    hosts.map((h) => h.recording),
-    manifest,
-    reference,
-    ({ host, t, outcome }) => {
-      const { fails, failed } = hosts[host] as LabelledRecording
-      if (outcome.failureFeatures === null || t % EVERY !== 0 || failed[t] === 1) return
-      const rows = host % 4 === 3 ? held : fit
-      rows.x.push(...outcome.failureFeatures)
-      rows.y.push(fails[t] as number)
-    },
-  )
-  if (held.y.length === 0) throw new RangeError('a failure model needs at least four hosts longer than its window')
-  const model = fitStandardLogistic(Float64Array.from(fit.x), k, fit.y)
-  const probabilities = held.y.map((_, i) => probabilityOf(model, held.x, i * k))
+/** @param hosts simulated hosts, each with one fault */
+export function makeFailure(hosts: number, random: Random): MadeFailure {
+  const samples = makeDataset({ hosts, faultsPerDay: FAULTS_PER_DAY, random })
+  const judges = samples.filter((s) => s.host % JUDGES === JUDGES - 1)
+  const judged = judgeFailure(fitFailure(samples.filter((s) => s.host % JUDGES !== JUDGES - 1)), judges)
+  const model = fitFailure(samples)
   return {
-    model,
-    golden: goldenOf(model, held, k),
+    entry: entryOf(model),
+    golden: goldenOf(model, samples),
     evidence: {
-      rows: fit.y.length,
-      base_rate: rounded(mean(fit.y)),
-      held_out_rows: held.y.length,
-      held_out_base_rate: rounded(mean(held.y)),
-      held_out_brier: rounded(mean(held.y.map((y, i) => ((probabilities[i] as number) - y) ** 2))),
-      held_out_brier_of_base_rate: rounded(mean(held.y.map((y) => (mean(fit.y) - y) ** 2))),
-      held_out_average_precision: rounded(averagePrecision(probabilities, held.y)),
+      about: 'simulated hosts, one fault each; the base rate is an assumption',
+      hosts,
+      samples: samples.length,
+      faults_per_day: FAULTS_PER_DAY,
+      held_out: FAILURE_HORIZONS.map((seconds, h) => {
+        const { baseRate, skill, calibrationErrorTold, bins } = judged[h] as (typeof judged)[number]
+        return {
+          horizon_seconds: seconds,
+          base_rate: rounded(baseRate),
+          brier_skill: rounded(skill),
+          calibration_error: rounded(calibrationErrorTold),
+          reliability: bins.map((b) => [rounded(b.meanProbability), rounded(b.observed), Math.round(b.weight)]),
+        }
+      }),
     },
   }
 }
 
-/** The failure model of another bundle, with the vectors that prove it and the interval it reads rows at. */
-export interface FailurePart {
-  readonly entry: NonNullable<Manifest['failure']>
-  readonly model: StandardLogistic
-  readonly golden: Golden['failure']
-  readonly intervalSeconds: number
+function entryOf({ horizons, terms, intercepts, baseRates }: FailureTerms): Entry {
+  return {
+    file: 'failure.onnx',
+    sha256: UNKNOWN,
+    features: [...RISK_FEATURES],
+    horizons_seconds: [...horizons],
+    terms: terms.map(({ feature, knots, weights }) => ({
+      feature,
+      knots: [...knots],
+      weights: weights.map((w) => [...w]),
+    })),
+    intercepts: [...intercepts],
+    base_rates: [...baseRates],
+  }
 }
 
-/** Null where there is no such bundle, or it has no failure model. */
+/** The failure model of another bundle; null where there is no such bundle, or it has none. */
 export function readFailurePart(folder: string): FailurePart | null {
   if (!existsSync(join(folder, 'manifest.json'))) return null
-  const read = (file: string) => readFileSync(join(folder, file))
-  const manifest = manifestSchema.parse(JSON.parse(read('manifest.json').toString('utf8')))
+  const read = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), 'utf8'))
+  const manifest = manifestSchema.parse(read('manifest.json'))
   if (manifest.failure === undefined) return null
-  const golden = goldenSchema.parse(JSON.parse(read(manifest.golden.file).toString('utf8')))
-  return {
-    entry: manifest.failure,
-    model: readFailureGraph(read(manifest.failure.file)),
-    golden: golden.failure,
-    intervalSeconds: manifest.interval_seconds,
-  }
+  return { entry: manifest.failure, golden: goldenSchema.parse(read(manifest.golden.file)).failure }
 }
 
-/** Cases spread over the rows, computed by the reference. */
-function goldenOf(model: StandardLogistic, { x, y }: Rows, k: number): FailureModel['golden'] {
-  const cases = Math.min(8, y.length)
-  return Array.from({ length: cases }, (_, c) => {
-    const i = Math.floor((c * y.length) / cases)
-    const history = x.slice(i * k, (i + 1) * k)
-    return { history, probability: probabilityOf(model, history) }
+/** Cases from healthy to about to fail, computed by the reference; the last one is hardly to be believed. */
+function goldenOf(model: FailureTerms, samples: readonly WeightedSample[]): Golden['failure'] {
+  const byRisk = samples
+    .map(({ features }) => ({ features, probability: failureProbabilities(model, features) }))
+    .sort((a, b) => (a.probability[1] as number) - (b.probability[1] as number))
+  const cases = Array.from({ length: GOLDEN_CASES }, (_, c) => {
+    // Most samples are healthy: the square root goes to the others.
+    const i = Math.round(Math.sqrt(c / (GOLDEN_CASES - 1)) * (byRisk.length - 1))
+    return (byRisk[i] as (typeof byRisk)[number]).features
   })
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, x) => sum + x, 0) / Math.max(1, values.length)
+  const doubted = (cases.at(-1) as Float64Array).slice()
+  const width = RISK_FEATURES.length
+  for (let at = width - 1; at < doubted.length; at += width) doubted[at] = 0.2
+  return [...cases, doubted].map((features) => ({
+    history: [...features],
+    probability: [...failureProbabilities(model, features)],
+  }))
 }

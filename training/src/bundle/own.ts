@@ -135,7 +135,6 @@ export async function makeOwnBundle(
   return {
     manifest: drift ? { ...manifest, drift } : manifest,
     model,
-    failure: failure?.model ?? null,
     golden: goldenOf(cases, manifest, model, failure?.golden ?? []),
     heldOut: { pieces, raw, ensemble, detectors },
     disturbed: outcomes.flatMap((x) => x.disturbed),

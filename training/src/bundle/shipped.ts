@@ -5,14 +5,14 @@
 import { HOST_SIGNALS, type Manifest, transformOf } from '@portent/core'
 import { DEFAULT_DETECTORS } from '../detectors/index.ts'
 import { Random } from '../random.ts'
-import { type FleetHost, failsWithin, generateFleet } from '../simulate/index.ts'
+import { type FleetHost, generateFleet } from '../simulate/index.ts'
 import { calibrateDetectors, rawScores, weigh, withDistributions } from './calibrate.ts'
-import { FAILURE_HORIZON_SECONDS, FAILURE_WINDOW_SECONDS, fitFailureModel } from './failure.ts'
+import { makeFailure } from './failure.ts'
 import { casesOf, goldenOf, madeUp } from './golden.ts'
 import { joinSets, PooledScaler, piecesOf } from './pool.ts'
 import { alignColumns, type Recording, recordingOf } from './recording.ts'
 import type { ReferenceModel } from './reference.ts'
-import { failureEntry, untunedManifest } from './untuned.ts'
+import { untunedManifest } from './untuned.ts'
 import type { BundleParts } from './write.ts'
 
 export interface ShippedOptions {
@@ -74,7 +74,6 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
       memory_rows: Math.round(MEMORY_SECONDS / intervalSeconds),
     },
     seedHours: SEED_HOURS,
-    failure: failureEntry(Math.round(FAILURE_WINDOW_SECONDS / intervalSeconds), FAILURE_HORIZON_SECONDS),
   })
 
   log(`calibrating on ${hosts.calibrate} other generated hosts and the recordings' second halves`)
@@ -92,17 +91,12 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
   )
   const tuned = withDistributions(normalScores, weighed)
 
-  log(`failure model on ${hosts.failure} generated hosts with faults`)
-  const horizonRows = Math.round(FAILURE_HORIZON_SECONDS / intervalSeconds)
-  const failing = [...fleet('failure', hosts.failure, 3)].map((host) => ({
-    recording: recordingOf(host),
-    fails: failsWithin(host.truth, horizonRows),
-    failed: host.truth.failed,
-  }))
-  const failure = fitFailureModel(failing, tuned, model)
+  log(`failure model on ${hosts.failure} generated hosts with a fault each`)
+  const failure = makeFailure(hosts.failure, new Random(`${seed} failure`))
 
   const manifest: Manifest = {
     ...tuned,
+    failure: failure.entry,
     evidence: {
       about:
         'generated hosts, and recordings of one real Linux host at rest and under stress-ng; no other fault of a real host',
@@ -116,7 +110,7 @@ export function makeShippedBundle(options: ShippedOptions): BundleParts {
     },
   }
   const cases = [...casesOf(normal.slice(0, 3), manifest, model), ...madeUp(manifest, random.fork('golden'))]
-  return { manifest, model, failure: failure.model, golden: goldenOf(cases, manifest, model, failure.golden) }
+  return { manifest, model, golden: goldenOf(cases, manifest, model, failure.golden) }
 }
 
 function stressOf({ signals, values, at }: Recording): Uint8Array {

@@ -1,9 +1,18 @@
 /** What the manifest of any bundle starts as, before calibration, weights and hashes are known. */
-import { FAILURE_FEATURES, type Manifest, WINDOW_ROWS } from '@portent/core'
+import { type Manifest, WINDOW_ROWS } from '@portent/core'
 import type { Fitted, FittedWinZ } from '../detectors/index.ts'
 import type { FeatureModel } from '../features/index.ts'
 
 const UNKNOWN = '0'.repeat(64)
+
+/**
+ * Factor of the exponential mean of a detector's scores. The scores of many signals are steady by themselves, and a
+ * longer mean finds what lasts; one signal's short spikes would drown in it.
+ */
+const SMOOTHING = 0.3
+const SMOOTHING_OF_ONE_SIGNAL = 0.5
+/** With that smoothing, this share of a budget left 1.0 and 2.0 % of normal rows in alarm where 1 and 2 % were asked for. */
+const OPEN_SHARE_OF_ONE_SIGNAL = 0.45
 
 /** No score reaches its threshold: nothing is held back from the centres while scores are collected. */
 const NO_ALARM: [number, number][] = [
@@ -36,7 +45,13 @@ export function untunedManifest(options: UntunedOptions): Manifest {
     features: { file: 'features.onnx', sha256: UNKNOWN, mean: [...features.mean], scale: [...features.scale] },
     center,
     detectors: detectors.map(describe),
-    ensemble: { smoothing: 0.3, peak_decay: 0.98, distribution: NO_ALARM, seed_hours: seedHours },
+    ensemble: {
+      smoothing: signals.length === 1 ? SMOOTHING_OF_ONE_SIGNAL : SMOOTHING,
+      ...(signals.length === 1 ? { open_share: OPEN_SHARE_OF_ONE_SIGNAL } : {}),
+      peak_decay: 0.98,
+      distribution: NO_ALARM,
+      seed_hours: seedHours,
+    },
     explain: {
       primary: 'win_z',
       base: [...baseOf(detectors)],
@@ -45,18 +60,6 @@ export function untunedManifest(options: UntunedOptions): Manifest {
     ...(failure ? { failure } : {}),
     golden: { file: 'golden.json', sha256: UNKNOWN },
     evidence: {},
-  }
-}
-
-/** The provisional failure model's place in a manifest. */
-export function failureEntry(windowRows: number, horizonSeconds: number): NonNullable<Manifest['failure']> {
-  return {
-    file: 'failure.onnx',
-    sha256: UNKNOWN,
-    features: [...FAILURE_FEATURES],
-    window_rows: windowRows,
-    horizon_seconds: horizonSeconds,
-    provisional: true,
   }
 }
 

@@ -2,23 +2,21 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { bundleVersion, type Golden, type Manifest, manifestSchema } from '@portent/core'
+import { bundleVersion, failureTermsOf, type Golden, type Manifest, manifestSchema } from '@portent/core'
 import { failureGraph, featureGraph } from '../graph/index.ts'
-import type { StandardLogistic } from '../logistic.ts'
 import type { ReferenceModel } from './reference.ts'
 
 export interface BundleParts {
   readonly manifest: Manifest
   readonly model: ReferenceModel
-  readonly failure: StandardLogistic | null
   readonly golden: Golden
 }
 
 /** File name -> bytes, with every hash and the version in the manifest. The same parts give the same bytes. */
-export function bundleFiles({ manifest, model, failure, golden }: BundleParts): Map<string, Uint8Array> {
+export function bundleFiles({ manifest, model, golden }: BundleParts): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>([[manifest.features.file, featureGraph(model.features)]])
   for (const fitted of model.detectors) files.set(`${fitted.name}.onnx`, fitted.toOnnx())
-  if (failure && manifest.failure) files.set(manifest.failure.file, failureGraph(failure))
+  if (manifest.failure) files.set(manifest.failure.file, failureGraph(failureTermsOf(manifest.failure)))
   files.set(manifest.golden.file, encode(golden))
   const hashed = <T extends { file: string }>(part: T) => ({ ...part, sha256: sha256(files.get(part.file)) })
   const complete: Record<string, unknown> = {

@@ -11,7 +11,7 @@ const { values } = parseArgs({
     out: { type: 'string', default: here('../../../exporter/bundle') },
     recordings: { type: 'string', default: here('../../recordings') },
     seed: { type: 'string', default: '1' },
-    hosts: { type: 'string', default: '64,32,16,48' },
+    hosts: { type: 'string', default: '64,32,16,528' },
     days: { type: 'string', default: '1' },
   },
 })
@@ -19,7 +19,7 @@ const { values } = parseArgs({
 const started = performance.now()
 const log = (message: string) =>
   console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${message}`)
-const [fit = 64, calibrate = 32, weigh = 16, failure = 48] = values.hosts.split(',').map(Number)
+const [fit = 64, calibrate = 32, weigh = 16, failure = 528] = values.hosts.split(',').map(Number)
 const parts = makeShippedBundle({
   seed: Number(values.seed),
   intervalSeconds: 10,

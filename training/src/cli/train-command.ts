@@ -133,7 +133,7 @@ function fromSimulator({ hosts, days, seed, intervalSeconds, detectors }: TrainF
   const parts = makeShippedBundle({
     seed: Number.isFinite(Number(seed)) ? Number(seed) : hash(seed),
     intervalSeconds: intervalSeconds ?? SIMULATED_INTERVAL,
-    hosts: { fit: hosts, calibrate: share(1 / 2), weigh: share(1 / 4), failure: share(3 / 4) },
+    hosts: { fit: hosts, calibrate: share(1 / 2), weigh: share(1 / 4), failure: Math.max(44, hosts * 6) },
     days: days ?? 1,
     recordings: existsSync(folder) ? readRecordings(folder, 'rest') : [],
     log: (message) => progress.step(done++, 5, message),

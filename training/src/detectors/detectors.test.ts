@@ -1,6 +1,6 @@
 /**
  * Numbers in fixtures/oracle were computed with scikit-learn 1.9.1 and NumPy: linear_scorers.json (NumPy),
- * isolation_forest.json, local_outlier_factor.json and logistic_regression.json (scikit-learn).
+ * isolation_forest.json and local_outlier_factor.json (scikit-learn).
  */
 import { readFileSync } from 'node:fs'
 import type { Transform } from '@portent/core'
@@ -9,9 +9,7 @@ import t from 'tap'
 import { seriesOf } from '../features/series.ts'
 import { fitFeatureModel, type TrainingSet, trainingSetOf } from '../features/training-set.ts'
 import { KINDS, WINDOW_ROWS } from '../features/window.ts'
-import { failureGraph } from '../graph/failure.ts'
 import { disagreement, type Feed, runGraph } from '../graph/run-in-tests.ts'
-import { fitLogistic, fitStandardLogistic, probabilityOf, sigmoid } from '../logistic.ts'
 import { Random } from '../random.ts'
 import {
   autoregression,
@@ -343,50 +341,4 @@ t.test('the forest written to a file reads back as the one that was fitted', asy
     t.same(tree.count, fitted.forest.trees[i]?.count)
     t.equal(tree.count[0], 256)
   })
-})
-
-t.test('the logistic regression is that of scikit-learn, and failure.onnx computes it', async (t) => {
-  const oracle: {
-    x: number[][]
-    y: number[]
-    coef: number[]
-    intercept: number
-    rows: number[][]
-    probability: number[]
-  } = fixture('logistic_regression')
-  const x = Float64Array.from(oracle.x.flat())
-  const model = fitLogistic(x, 6, oracle.y)
-  t.ok(disagreement(model.weights, oracle.coef) < 1e-4)
-  t.ok(Math.abs(model.intercept - oracle.intercept) < 1e-4)
-  const raw = { ...model, mean: new Float64Array(6), scale: new Float64Array(6).fill(1) }
-  const rows = Float64Array.from(oracle.rows.flat())
-  const probabilities = oracle.rows.map((_, i) => probabilityOf(raw, rows, i * 6))
-  t.ok(disagreement(probabilities, oracle.probability) < 1e-5)
-
-  const scaled = fitStandardLogistic(
-    x.map((value, i) => value * 10 ** (i % 6) + 5),
-    6,
-    oracle.y,
-  )
-  for (const [m, level] of [
-    [raw, 'basic'],
-    [scaled, 'basic'],
-    [scaled, 'all'],
-  ] as const) {
-    for (const n of [1, 7, 50]) {
-      const history = rows.slice(0, n * 6)
-      const { probability } = await runGraph(failureGraph(m), { history: [history, [n, 6]] }, level)
-      const expected = Array.from({ length: n }, (_, i) => probabilityOf(m, history, i * 6))
-      t.ok(disagreement(probability as Float64Array, expected) < 1e-12)
-    }
-  }
-})
-
-t.test('separable classes, constant features and a single class end well', async (t) => {
-  const x = Float64Array.from([0, 1, 1, 1, 2, 1, 9, 1, 10, 1, 11, 1])
-  const model = fitStandardLogistic(x, 2, [0, 0, 0, 1, 1, 1])
-  t.equal(model.weights[1], 0)
-  t.ok(probabilityOf(model, [0, 1]) < 0.2 && probabilityOf(model, [11, 1]) > 0.8)
-  t.throws(() => fitLogistic(x, 2, [0, 0, 0, 0, 0, 0]), /both classes/)
-  t.same([sigmoid(0), sigmoid(-1000), sigmoid(1000)], [0.5, 0, 1])
 })

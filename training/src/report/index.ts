@@ -3,12 +3,11 @@
  * hold on rows that did not set them, what each detector finds, and what the features are. Same bundle, same bytes.
  */
 import { budgetOf, FEATURE_KINDS, type Manifest, OPEN_SHARE } from '@portent/core'
+import { bars, escapeHtml, frame, linear, logarithmic, path, STYLE, ticksOf } from '@portent/core/report'
 import type { Validation } from '../bundle/disturb.ts'
 import { BLOCKS } from '../bundle/folds.ts'
 import type { HeldOut } from '../bundle/own.ts'
 import { sortedQuantile } from '../bundle/statistics.ts'
-import { bars, frame, linear, logarithmic, path, ticksOf } from './charts.ts'
-import { STYLE } from './style.ts'
 
 export interface Report {
   readonly manifest: Manifest
@@ -78,12 +77,19 @@ function distributions({ manifest, heldOut }: Report): string {
       quantiles: x.distribution,
     })),
   ]
-  return all.map(({ name, values, quantiles }) => distribution(name, values, quantiles)).join('')
+  const open = 1 - (manifest.ensemble.open_share ?? OPEN_SHARE) * budgetOf(5)
+  return all.map(({ name, values, quantiles }) => distribution(name, values, quantiles, open)).join('')
 }
 
-function distribution(name: string, values: Float64Array | undefined, quantiles: [number, number][]): string {
+/** @param open quantile that is the threshold */
+function distribution(
+  name: string,
+  values: Float64Array | undefined,
+  quantiles: [number, number][],
+  open: number,
+): string {
   const at = (p: number) => (quantiles.find(([q]) => q >= p) as [number, number])[1]
-  const threshold = at(1 - OPEN_SHARE * budgetOf(5))
+  const threshold = at(open)
   // The farthest tails would squeeze all else into a few bars; they are in the last ones.
   const from = Math.min(at(0.001), -0.5)
   const to = Math.max(at(0.998), threshold + 0.5, 1.5)
@@ -235,8 +241,4 @@ function features({ signals, features: { mean, scale } }: Manifest): string {
 
 function short(x: number): string {
   return x === 0 ? '0' : Math.abs(x) < 0.0005 ? x.toExponential(0) : String(Number(x.toPrecision(3)))
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 }

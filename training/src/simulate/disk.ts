@@ -62,7 +62,7 @@ export class Disk {
   step(level: number, cold: number, jobs: JobLoad, memory: Memory, d: Disturbance, random: Random): void {
     const { disk } = this.#profile
     const dt = this.#interval
-    this.#fill(level, d, random)
+    this.#fill(level, jobs.scratch, d, random)
 
     const weight = (disk.operationBytes / disk.bandwidth + 1 / disk.operations) / disk.operationBytes
     const reading = disk.readPeak * level * (1 + 4 * cold)
@@ -134,7 +134,7 @@ export class Disk {
   }
 
   /** Grows every mount; faults fill the first. */
-  #fill(level: number, d: Disturbance, random: Random): void {
+  #fill(level: number, scratch: number, d: Disturbance, random: Random): void {
     for (let i = 0; i < this.mounts.length; i++) {
       const mount = this.mounts[i] as Mount
       const { profile } = mount
@@ -151,7 +151,7 @@ export class Disk {
         if (mount.own <= profile.cleanTo + 1e-9) mount.cleaning = false
       }
       const block = BLOCK / profile.bytes
-      mount.used = Math.min(1, Math.ceil((mount.own + (i === 0 ? d.fill : 0)) / block) * block)
+      mount.used = Math.min(1, Math.ceil((mount.own + (i === 0 ? d.fill + scratch : 0)) / block) * block)
       mount.inodes = Math.min(
         1,
         Math.ceil((mount.ownInodes + (i === 0 ? d.inodes : 0)) * profile.inodes) / profile.inodes,

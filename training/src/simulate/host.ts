@@ -11,7 +11,7 @@ import { Cpu } from './cpu.ts'
 import { Demand } from './demand.ts'
 import { Disk } from './disk.ts'
 import { between, chance, clamp, DAY, exponential, poisson } from './draw.ts'
-import { FailureWatch } from './failures.ts'
+import { FailureWatch, type Tolerance } from './failures.ts'
 import { type FaultPlan, FaultRun, planFault } from './fault-run.ts'
 import { type FailureKind, type FaultKind, faultSpec, neutral, possibleFaults } from './faults.ts'
 import { Jobs } from './jobs.ts'
@@ -37,6 +37,8 @@ export interface HostOptions {
   readonly faultsPerDay?: number
   /** Only these are drawn; every fault that the host can have by default. */
   readonly faultKinds?: readonly FaultKind[]
+  /** What counts as a failure; strict by default. */
+  readonly tolerance?: Tolerance
 }
 
 export interface Truth {
@@ -82,7 +84,7 @@ export class SimulatedHost {
   readonly #cpu: Cpu
   readonly #service: Service
   readonly #parts: Parts
-  readonly #watch = new FailureWatch()
+  readonly #watch: FailureWatch
   readonly #faultsPerDay: number
   readonly #faultKinds: readonly FaultKind[]
   /** Unix seconds. */
@@ -122,6 +124,7 @@ export class SimulatedHost {
       service: this.#service,
     }
     this.#faultsPerDay = faultsPerDay
+    this.#watch = new FailureWatch(options.tolerance)
     const possible = possibleFaults(profile)
     this.#faultKinds = (options.faultKinds ?? possible).filter((k) => possible.includes(k))
     this.#nextFault = this.#drawFault(start)
@@ -221,7 +224,8 @@ export class SimulatedHost {
     const level = this.#demand.step(now, random) * d.demand
     const fault = this.#run
     if (now >= this.#nextDeploy) this.#deploy(now, level)
-    const restarting = clamp((this.#restartUntil - (now - dt)) / dt, 0, 1)
+    const restarting =
+      clamp((this.#restartUntil - (now - dt)) / dt, 0, 1) * (this.#planned ? (profile.deploys.share ?? 1) : 1)
     const up = (1 - restarting) * (1 - d.down)
     // Few requests come unevenly.
     const expected = level * profile.demand.requestsPeak * dt

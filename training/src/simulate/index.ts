@@ -1,4 +1,5 @@
 export { csvHeader, csvLines, csvRow, formatValue } from './csv.ts'
+export { STRICT, type Tolerance } from './failures.ts'
 export { type FaultPlan, planFault } from './fault-run.ts'
 export {
   FAILURE_KINDS,
@@ -26,6 +27,6 @@ export {
   type SimulatedRow,
   type Truth,
 } from './host.ts'
-export { absentSignals, type HostProfile, ROLES, type Role } from './profile.ts'
+export { absentSignals, type HostProfile, type JobProfile, ROLES, type Role } from './profile.ts'
 export { randomProfile } from './random-profile.ts'
 export { SIGNAL_NAMES, type SimulatedResource } from './readings.ts'

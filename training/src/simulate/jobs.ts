@@ -14,6 +14,8 @@ export interface JobLoad {
   transmit: number
   forks: number
   memoryBytes: number
+  /** Share of the first mount held at the end of the row. */
+  scratch: number
 }
 
 interface Run {
@@ -33,6 +35,7 @@ export class Jobs {
     transmit: 0,
     forks: 0,
     memoryBytes: 0,
+    scratch: 0,
   }
   readonly #runs: readonly Run[]
   readonly #timeZone: number
@@ -54,7 +57,16 @@ export class Jobs {
   /** `demand`: the present level of work, which scales the chance of jobs that follow it. */
   step(t: number, demand: number, random: Random): JobLoad {
     const load = this.load
-    load.cores = load.single = load.read = load.write = load.receive = load.transmit = load.forks = load.memoryBytes = 0
+    load.cores =
+      load.single =
+      load.read =
+      load.write =
+      load.receive =
+      load.transmit =
+      load.forks =
+      load.memoryBytes =
+      load.scratch =
+        0
     const t0 = t - this.#interval
     for (const run of this.#runs) {
       while (run.start < t) {
@@ -78,7 +90,10 @@ export class Jobs {
         load.forks += job.forks * share
         load.memoryBytes += job.memoryBytes * x
         if (share * Math.min(1, job.cores) > load.single) load.single = share * Math.min(1, job.cores)
-        if (run.end > t) break
+        if (run.end > t) {
+          load.scratch += ((job.scratch ?? 0) * (t - run.start)) / (run.end - run.start)
+          break
+        }
         run.start = this.#nextStart(job, run.end, random)
       }
     }

@@ -30,7 +30,13 @@ export interface HostProfile {
   readonly mounts: readonly MountProfile[]
   readonly handles: { readonly limit: number; readonly idle: number; readonly perConnection: number }
   readonly jobs: readonly JobProfile[]
-  readonly deploys: { readonly perDay: number; readonly restartSeconds: number; readonly warmSeconds: number }
+  readonly deploys: {
+    readonly perDay: number
+    readonly restartSeconds: number
+    readonly warmSeconds: number
+    /** Share of the requests that fail while it restarts: less than 1 (the default) where parts of it take turns. */
+    readonly share?: number
+  }
 }
 
 /** How much work arrives: 1 = the usual peak of a working day. */
@@ -159,6 +165,8 @@ export interface JobProfile {
   readonly transmit: number
   readonly forks: number
   readonly memoryBytes: number
+  /** Share of the first mount that its files take when it is done; they go with it. */
+  readonly scratch?: number
 }
 
 /** Kernels since 5.6 set the limit of file handles to the largest number there is: nothing can run out. */

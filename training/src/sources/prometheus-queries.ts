@@ -67,3 +67,18 @@ export const INSTANCES_QUERY = 'count by (instance) (node_memory_MemTotal_bytes)
 
 /** Scrapes in ten minutes of the host's node_exporter, from which the range of a rate follows. */
 export const SCRAPES_QUERY = 'max(count_over_time(node_memory_MemTotal_bytes{$host}[10m]))'
+
+/** What of a host can run out one by one: a share used for each mount, named `filesystem:/var`. */
+export const MOUNT_QUERIES: Readonly<Record<string, string>> = {
+  filesystem: `max by (mountpoint) ((${size} - ${free}) / (${size} - ${free} + ${available} > 0))`,
+  inodes: `max by (mountpoint) (1 - ${value('node_filesystem_files_free', FILE_SYSTEM)} / (${files} > 0))`,
+}
+
+/** What a share of 1 is, for each mount, or for the host. */
+export const WHOLE_QUERIES: Readonly<Record<string, { readonly query: string; readonly unit: string }>> = {
+  filesystem: { query: `max by (mountpoint) (${size} - ${free} + ${available})`, unit: 'bytes' },
+  inodes: { query: `max by (mountpoint) (${files} > 0)`, unit: 'inodes' },
+  memory_used: { query: `max(${value('node_memory_MemTotal_bytes')})`, unit: 'bytes' },
+  swap_used: { query: `max(${value('node_memory_SwapTotal_bytes')} > 0)`, unit: 'bytes' },
+  file_descriptors_used: { query: `max(${value('node_filefd_maximum')})`, unit: 'handles' },
+}

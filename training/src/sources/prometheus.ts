@@ -1,6 +1,7 @@
 /** A host's past from a Prometheus server (or one that answers its API): range queries of node_exporter's metrics. */
 import { HOST_SIGNALS } from '@portent/core'
 import { InputError, type TrainingInput } from '../input.ts'
+import { Api, escapeLabel, numberOf } from './prometheus-api.ts'
 import { INSTANCES_QUERY, PROMETHEUS_QUERIES, SCRAPES_QUERY } from './prometheus-queries.ts'
 
 export interface PrometheusSource {
@@ -17,9 +18,6 @@ export interface PrometheusSource {
   readonly progress?: (done: number, steps: number, what: string) => void
 }
 
-/** Prometheus refuses more than 11,000 points in one answer. */
-const MAX_POINTS = 10_000
-const MAX_BYTES = 32 << 20
 const MAX_ROWS = 500_000
 /** Scrapes that a rate reaches over, so that one that is missing leaves no hole. */
 const SCRAPES_IN_RATE = 4
@@ -31,8 +29,8 @@ export async function readPrometheus(source: PrometheusSource): Promise<Training
   if (rows > MAX_ROWS)
     throw new InputError(`${days} days of rows of ${interval} s are ${rows} rows: at most ${MAX_ROWS}`)
   const api = new Api(source)
-  const host = `instance="${escapeLabel(source.instance ?? (await onlyInstance(api)))}"`
-  const scrapes = numberOf((await api.query(SCRAPES_QUERY.replaceAll('$host', host)))[0]?.value?.[1])
+  const host = await hostMatcher(api, source)
+  const scrapes = numberOf((await api.query(SCRAPES_QUERY.replaceAll('$host', host), source.now))[0]?.value?.[1])
   const window = Math.ceil(Math.max(interval, SCRAPES_IN_RATE * (scrapes > 0 ? 600 / scrapes : interval)))
 
   const last = Math.floor(source.now / 1000 / interval)
@@ -43,19 +41,36 @@ export async function readPrometheus(source: PrometheusSource): Promise<Training
     progress?.(k, names.length, `asking for ${name}`)
     const query = (PROMETHEUS_QUERIES[name] as string).replaceAll('$host', host).replaceAll('$window', `${window}s`)
     const column = new Float64Array(rows).fill(Number.NaN)
-    for (let from = first; from <= last; from += MAX_POINTS) {
-      const to = Math.min(last, from + MAX_POINTS - 1)
-      const found = await api.queryRange(query, from * interval, to * interval, interval)
+    for await (const found of api.pages(query, first, last, interval)) {
       if (found.length > 1) throw new InputError(`${api.shown}: ${name} has ${found.length} series instead of one`)
-      for (const [at, text] of found[0]?.values ?? []) {
-        const t = Math.round(at / interval) - first
-        if (t >= 0 && t < rows) column[t] = numberOf(text)
-      }
+      fill(column, found[0]?.values ?? [], first, interval)
     }
     if (column.some(Number.isFinite)) columns.set(name, column)
   }
   return assemble(source, api.shown, columns, first, rows, names)
 }
+
+/** Values at their place on the grid that begins at row `first`. */
+export function fill(
+  column: Float64Array,
+  values: readonly (readonly [number, string])[],
+  first: number,
+  interval: number,
+): void {
+  for (const [at, text] of values) {
+    const t = Math.round(at / interval) - first
+    if (t >= 0 && t < column.length) column[t] = numberOf(text)
+  }
+}
+
+/** The label matcher of the host that is asked for. @throws InputError if there are several */
+export async function hostMatcher(api: Api, source: PrometheusSource): Promise<string> {
+  return `instance="${escapeLabel(source.instance ?? (await onlyInstance(api, source.now)))}"`
+}
+
+/** The instance that is asked for, or the only one. @throws InputError if there are several */
+export const instanceOf = async (source: PrometheusSource): Promise<string> =>
+  source.instance ?? onlyInstance(new Api(source), source.now)
 
 /** Rows in which anything was measured; the others are gaps. */
 function assemble(
@@ -87,121 +102,12 @@ function assemble(
   }
 }
 
-async function onlyInstance(api: Api): Promise<string> {
-  const instances = (await api.query(INSTANCES_QUERY)).map((x) => x.metric.instance ?? '').sort()
+async function onlyInstance(api: Api, now: number): Promise<string> {
+  const instances = (await api.query(INSTANCES_QUERY, now)).map((x) => x.metric.instance ?? '').sort()
   const [first] = instances
   if (first === undefined) throw new InputError(`${api.shown}: no instance of node_exporter is known there now`)
   if (instances.length === 1) return first
   const some = instances.slice(0, 10).join(', ')
   const more = instances.length > 10 ? ` and ${instances.length - 10} more` : ''
   throw new InputError(`${api.shown}: knows ${instances.length} hosts, name one by --instance: ${some}${more}`)
-}
-
-interface Series {
-  readonly metric: Readonly<Record<string, string>>
-  readonly value?: readonly [number, string]
-  readonly values?: readonly (readonly [number, string])[]
-}
-
-class Api {
-  /** The address without user and password. */
-  readonly shown: string
-  readonly #base: URL
-  readonly #headers: Record<string, string> = { accept: 'application/json' }
-  readonly #timeoutMs: number
-
-  constructor({ url, timeoutMs = 30_000 }: PrometheusSource) {
-    let base: URL
-    try {
-      base = new URL(url)
-    } catch {
-      throw new InputError('--url is no address, as http://localhost:9090 would be')
-    }
-    if (base.protocol !== 'http:' && base.protocol !== 'https:') throw new InputError('--url is neither http nor https')
-    if (base.username !== '') {
-      const plain = `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`
-      this.#headers.authorization = `Basic ${Buffer.from(plain).toString('base64')}`
-    }
-    base.username = ''
-    base.password = ''
-    base.search = ''
-    base.hash = ''
-    this.#base = base
-    this.#timeoutMs = timeoutMs
-    this.shown = base.href.replace(/\/$/, '')
-  }
-
-  query(query: string): Promise<Series[]> {
-    return this.#ask('query', { query })
-  }
-
-  queryRange(query: string, start: number, end: number, step: number): Promise<Series[]> {
-    return this.#ask('query_range', { query, start: String(start), end: String(end), step: String(step) })
-  }
-
-  async #ask(route: string, parameters: Record<string, string>): Promise<Series[]> {
-    const url = new URL(`${this.#base.pathname.replace(/\/$/, '')}/api/v1/${route}`, this.#base)
-    try {
-      const response = await fetch(url, {
-        method: 'POST',
-        body: new URLSearchParams(parameters),
-        headers: this.#headers,
-        redirect: 'error',
-        signal: AbortSignal.timeout(this.#timeoutMs),
-      })
-      const text = await readBounded(response)
-      const answer = parse(text)
-      if (answer === null) throw new InputError(`answered ${response.status} and not as Prometheus does`)
-      if (!response.ok || answer.status !== 'success') {
-        throw new InputError(`answered ${response.status}: ${String(answer.error ?? 'no reason given').slice(0, 300)}`)
-      }
-      if (!Array.isArray(answer.data?.result)) throw new InputError('answered without a result')
-      return answer.data.result
-    } catch (error) {
-      throw new InputError(`${this.shown}/api/v1/${route}: ${reasonOf(error)}`, { cause: error })
-    }
-  }
-}
-
-interface Answer {
-  readonly status?: string
-  readonly error?: unknown
-  readonly data?: { readonly result?: Series[] }
-}
-
-function parse(text: string): Answer | null {
-  try {
-    const answer: unknown = JSON.parse(text)
-    return typeof answer === 'object' ? (answer as Answer | null) : null
-  } catch {
-    return null
-  }
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of response.body ?? []) {
-    bytes += part.length
-    if (bytes > MAX_BYTES) throw new InputError(`the answer is longer than ${MAX_BYTES} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return 'no answer in time'
-  const { cause } = error
-  return cause instanceof Error && !(error instanceof InputError) ? `${error.message}: ${cause.message}` : error.message
-}
-
-/** Prometheus writes numbers as text, `NaN` and `+Inf` too: those are missing. */
-function numberOf(text: string | undefined): number {
-  const value = Number(text)
-  return text !== undefined && Number.isFinite(value) ? value : Number.NaN
-}
-
-function escapeLabel(label: string): string {
-  return label.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Assessment } from '../../types.ts'
 import {
   ageOf,
   ageSchema,
@@ -63,7 +64,14 @@ export const health = defineRoute({
       value: share,
       factors: z.record(z.string(), finite).nullable().describe('Their product is the trust'),
     }),
-    failure: z.strictObject({ probability: share, horizon_seconds: finite }).nullable(),
+    failure: z
+      .strictObject({ probability: share, horizon_seconds: finite, confidence: share, event: z.string().nullable() })
+      .nullable()
+      .describe('More at `failure`'),
+    next_exhaustion: z
+      .strictObject({ resource: z.string(), sentence: z.string(), within_day: share })
+      .nullable()
+      .describe('What runs out first; null where nothing is foreseen to'),
     drift: z.strictObject({ ratio: share, detected: z.boolean() }).nullable(),
     warmup: z.strictObject({ window: share, failure: share, drift: share }).describe('How far each window is filled'),
     coverage: share.describe("Present share of the model's signals"),
@@ -96,7 +104,8 @@ export const health = defineRoute({
       },
       confidence: a.scores?.confidence ?? null,
       trust: { value: a.trust, factors: deps.trustFactors?.(a.target) ?? null },
-      failure: a.failure && { probability: a.failure.probability, horizon_seconds: a.failure.horizonSeconds },
+      failure: failureOf(a),
+      next_exhaustion: nextExhaustion(a),
       drift: a.drift && { ratio: a.drift.ratio, detected: a.drift.detected },
       warmup: { ...a.warmup },
       coverage: a.coverage,
@@ -104,3 +113,14 @@ export const health = defineRoute({
     }
   },
 })
+
+function failureOf({ outlook }: Assessment) {
+  if (!outlook?.failure) return null
+  const { headline, confidence, event } = outlook.failure
+  return { probability: headline.probability, horizon_seconds: headline.seconds, confidence, event }
+}
+
+function nextExhaustion({ outlook }: Assessment) {
+  const next = outlook?.resources.find((r) => r.sentence !== null)
+  return next?.sentence ? { resource: next.resource, sentence: next.sentence, within_day: next.withinDay } : null
+}

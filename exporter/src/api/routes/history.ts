@@ -29,7 +29,9 @@ export const history = defineRoute({
       .string()
       .max(4096)
       .optional()
-      .describe(`Comma-separated: ${HISTORY_FIELDS.join(', ')} or names of signals. Default: health,anomaly`),
+      .describe(
+        `Comma-separated: ${HISTORY_FIELDS.join(', ')} or names of signals or mounts (filesystem:/var). Default: health,anomaly`,
+      ),
   }),
   response: z.strictObject({
     target: z.string(),
@@ -71,6 +73,7 @@ function readFields(text: string, deps: ApiDeps, target: string): string[] {
     ...HISTORY_FIELDS,
     ...deps.signals().map((s) => s.signal),
     ...Object.keys(deps.target(target)?.assessment?.values ?? {}),
+    ...(deps.target(target)?.assessment?.resources ?? []).map((r) => r.resource).filter((name) => name.includes(':')),
   ])
   const fields = [...new Set(text.split(',').map((field) => field.trim()))]
   if (fields.length > MAX_FIELDS) {

@@ -25,7 +25,7 @@ export const model = defineRoute({
         golden: z
           .strictObject({ cases: z.int(), worst: finite.nullable() })
           .describe('Known inputs that it answered as expected, and its largest relative difference'),
-        failure: z.strictObject({ horizon_seconds: finite, provisional: z.boolean() }).nullable(),
+        failure: z.strictObject({ horizons_seconds: z.array(finite) }).nullable(),
         loaded: isoTime,
         load_seconds: finite,
       })
@@ -46,7 +46,7 @@ export const model = defineRoute({
         features: b.features,
         signals: [...b.signals],
         golden: { cases: b.golden.cases, worst: orNull(b.golden.worst) },
-        failure: b.failure && { horizon_seconds: b.failure.horizonSeconds, provisional: b.failure.provisional },
+        failure: b.failure && { horizons_seconds: [...b.failure.horizonsSeconds] },
         loaded: iso(b.loadedAt),
         load_seconds: b.loadSeconds,
       },

@@ -170,7 +170,8 @@ export function assessmentsTable(db: Database, sets: SignalSets) {
 
   return {
     insert(id: number, a: Assessment, shapSet: number | null, shap: Uint8Array | null): void {
-      const { scores: s, failure: f, drift: d } = a
+      const { scores: s, drift: d } = a
+      const f = a.outlook?.failure?.headline ?? null
       const plain = a.risk === 'green' && a.severity === 'none' && a.penalties.length === 0
       const reasons: StoredReasons | null = plain
         ? null
@@ -188,7 +189,7 @@ export function assessmentsTable(db: Database, sets: SignalSets) {
         s ? s.confidence : null,
         a.trust,
         f ? f.probability : null,
-        f ? f.horizonSeconds : null,
+        f ? f.seconds : null,
         d ? d.ratio : null,
         d ? Number(d.detected) : null,
         a.coverage,

@@ -1,0 +1,2 @@
+export { ExhaustionTracker } from './tracker.ts'
+export type { Exhaustion, ExhaustionState } from './types.ts'

@@ -1,0 +1,5 @@
+export { type Backtest, type BacktestInput, backtest } from './backtest.ts'
+export { htmlOf } from './html.ts'
+export { jsonOf } from './json.ts'
+export { cut, firstRowAt, learnable, type Recording, timesOf, trainingCsv, type Whole } from './recording.ts'
+export { textOf } from './text.ts'

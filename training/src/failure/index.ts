@@ -1,0 +1,5 @@
+export { type DatasetOptions, FAULTS_PER_DAY, makeDataset, type WeightedSample } from './dataset.ts'
+export { fitFailure, labelOf } from './fit.ts'
+export { type Judgement, judgeFailure, judgeProbabilities, type ReliabilityBin } from './judge.ts'
+export { kindsOf, kindValues } from './kinds.ts'
+export { type Life, replay, type Sample } from './replay.ts'

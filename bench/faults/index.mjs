@@ -2,20 +2,23 @@
  * What the service says before real faults of this host: files that fill a real file system, load by stress-ng. The
  * service starts afresh, is left alone for a while, and is then asked every ten seconds what is to come.
  *
- *   npm run story:faults [-- --rest 15 --fault 12 --between 5 --json FILE]      minutes; about an hour in all
+ *   npm run story:faults [-- --rest 15 --fault 12 --between 5 --json FILE]      minutes; an hour and a half in all
+ *   npm run story:faults -- --report FILE                                       what was printed, from what was kept
  *
  * Root is needed for the file systems, stress-ng for the load; what cannot be made here is named and left out.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { HOST_SIGNAL_KINDS } from '../../core/dist/index.js'
 import { freePort } from '../support/http.mjs'
 import { FAULTS, missing, smallFileSystem } from './real.mjs'
+import { replay } from './replay.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -23,12 +26,12 @@ const { values } = parseArgs({
     fault: { type: 'string', default: '12' },
     between: { type: 'string', default: '5' },
     only: { type: 'string' },
+    report: { type: 'string' },
     json: { type: 'string' },
   },
 })
 const [rest, fault, between] = [values.rest, values.fault, values.between].map(Number)
 const ASK_MS = 10_000
-const HOUR = 3600
 const BIN = fileURLToPath(new URL('../../exporter/bin/portent.js', import.meta.url))
 
 /** A service of this host whose answers take some work: what a user would notice of a busy CPU. */
@@ -68,6 +71,17 @@ async function main() {
     const [failure, health] = await Promise.all([get('failure'), get('health')])
     if (failure !== null && health !== null) answers.push({ at: Date.now() / 1000, failure, health })
   }, ASK_MS)
+  const clear = () => {
+    child.kill('SIGTERM')
+    for (const { remove } of Object.values(mounts)) remove?.()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      clear()
+      rmSync(dir, { recursive: true, force: true })
+      process.exit(1)
+    })
+  }
   try {
     console.log(`${rest} min of rest ...`)
     await sleep(60_000 * rest)
@@ -88,14 +102,18 @@ async function main() {
     for (const span of spans) {
       if (span.saturated !== undefined) span.event = await saturation(get, span)
     }
-    report(answers, spans)
-    if (values.json) writeFileSync(values.json, JSON.stringify({ answers, spans }))
+    const fields = Object.keys(HOST_SIGNAL_KINDS).join(',')
+    const from = answers[0]?.at - 60
+    const points = (await get(`history?from=${from}&to=${Date.now() / 1000}&step=10s&fields=${fields}`))?.points ?? []
+    const first = Math.min(...spans.map((s) => s.from))
+    const probabilities = spans.length > 0 ? replay(dir, points, first) : []
+    if (values.json) writeFileSync(values.json, JSON.stringify({ answers, spans, points, probabilities }))
+    report(answers, spans, probabilities)
   } finally {
     clearInterval(asking)
-    child.kill('SIGTERM')
+    clear()
     server.close()
     await sleep(3000)
-    for (const { remove } of Object.values(mounts)) remove?.()
     rmSync(dir, { recursive: true, force: true })
   }
 }
@@ -118,9 +136,8 @@ async function saturation(get, { from, to, saturated }) {
 const unix = (iso) => (iso === null || iso === undefined ? Number.POSITIVE_INFINITY : Date.parse(iso) / 1000)
 const minutes = (seconds) => (Number.isFinite(seconds) ? `${(seconds / 60).toFixed(1)} min` : 'never')
 const percent = (p) => `${Math.round(100 * p)} %`
-const hourly = ({ failure }) => failure.failure?.horizons.find((h) => h.horizon_seconds === HOUR)?.probability ?? null
 
-function report(answers, spans) {
+function report(answers, spans, probabilities) {
   const line = (name, text) => console.log(`  ${name.padEnd(52)} ${text}`)
   for (const span of spans) {
     const during = answers.filter(({ at }) => at >= span.from && at <= (span.event ?? span.to))
@@ -152,26 +169,29 @@ function report(answers, spans) {
       const cured = after.find((a) => !Number.isFinite(unix(of(a)?.lower)))
       line('from the cure to the withdrawal', minutes(cured ? cured.at - span.to : Number.POSITIVE_INFINITY))
     }
-    const most = Math.max(0, ...during.map((a) => hourly(a) ?? 0))
-    const told = during.find((a) => (hourly(a) ?? 0) >= 0.5)
+    const said = probabilities.filter(({ at }) => at >= span.from && at <= (span.event ?? span.to))
+    const most = Math.max(0, ...said.map((p) => p.probability))
+    const told = said.find((p) => p.probability >= 0.2)
     if (span.saturated !== undefined)
       line('from the onset to the failure itself', minutes((span.event ?? Number.POSITIVE_INFINITY) - span.from))
-    const events = [...new Set(during.filter((a) => (hourly(a) ?? 0) >= 0.3).map((a) => a.failure.failure?.event))]
     line('largest failure probability within the hour', percent(most))
-    line('from the onset to a probability of one half', minutes(told ? told.at - span.from : Number.POSITIVE_INFINITY))
-    line('what it said would fail', events.filter(Boolean).join(', ') || '-')
+    line('from the onset to a probability of .2', minutes(told ? told.at - span.from : Number.POSITIVE_INFINITY))
     line('lowest health', String(Math.round(Math.min(...during.map((a) => a.health.health)))))
   }
   const quiet = answers.filter(({ at }) => spans.every((s) => at < s.from - 1 || at > s.to + 900))
-  const said = quiet.map(hourly).filter((p) => p !== null)
-  console.log('\nat rest')
-  line('answers with a failure probability', `${said.length} of ${quiet.length}`)
+  const calm = probabilities.filter(({ at }) => spans.every((s) => at < s.from - 1 || at > s.to + 900))
+  console.log('\nat rest, a quarter of an hour after a fault and later')
+  line('largest failure probability within the hour', percent(Math.max(0, ...calm.map((p) => p.probability))))
   line(
-    'largest, and share of one half or more',
-    `${percent(Math.max(0, ...said))}, ${percent(said.filter((p) => p >= 0.5).length / Math.max(1, said.length))}`,
+    'share of them of .2 or more',
+    percent(calm.filter((p) => p.probability >= 0.2).length / Math.max(1, calm.length)),
   )
   const foreseen = quiet.filter(({ failure }) => failure.resources.some((r) => r.sentence !== null))
   line('answers that foresee something to run out', `${foreseen.length} of ${quiet.length}`)
 }
 
-await main()
+if (values.report === undefined) await main()
+else {
+  const { answers, spans, probabilities } = JSON.parse(readFileSync(values.report, 'utf8'))
+  report(answers, spans, probabilities)
+}

@@ -18,6 +18,8 @@ const DAY = 86_400
 const FOLDS = 4
 /** Left to the benchmark, so that one thing there was never fitted on. */
 const ASIDE = ['weekend_job']
+/** Most of what fills up fills up evenly: one of many families here, and half of what operators meet. */
+const COMMON = { linear: 3 }
 const { values: options } = parseArgs({
   options: {
     each: { type: 'string', default: '20' },
@@ -40,8 +42,10 @@ function gather() {
     let k = 0
     replay(series, (tracker, at) => {
       const evidence = tracker.evidence()
-      if (evidence === null || at < truth.start + 2 * DAY || k++ % 2 === 1) return
+      if (evidence === null || k++ % 2 === 1) return
       const before = !healthy && at < onset
+      // The first saw of the first day is what nobody can tell from a leak.
+      if ((healthy || before) && at < truth.start + 2 * DAY) return
       // A day before the onset is neither: the end does come.
       if (before && exhaustion !== null && at > onset - DAY) return
       if (!healthy && !before && exhaustion === null && cure === null) return
@@ -54,11 +58,11 @@ function gather() {
   return gathered
 }
 
-/** Each series counts the same, and within it each of `keyOf`. */
+/** Each series counts the same but for those of common families, and within it each of `keyOf`. */
 function weightsOf(some, keyOf) {
   const counts = new Map()
   for (const x of some) counts.set(keyOf(x), (counts.get(keyOf(x)) ?? 0) + 1)
-  return some.map((x) => 1 / counts.get(keyOf(x)))
+  return some.map((x) => (COMMON[x.family] ?? 1) / counts.get(keyOf(x)))
 }
 
 function bucketOf(left) {

@@ -130,6 +130,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
     const started = performance.now()
     await cycle.run(rows)
     cycles++
+    publisher.setForecasts(outlook.counts)
     publisher.setStore(storeFacts(store, config.store.ballast))
     publisher.cycleEnded(Date.now(), (performance.now() - started) / 1000)
     await publisher.render()

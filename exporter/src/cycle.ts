@@ -12,6 +12,7 @@ import {
 } from '@portent/core'
 import { Escalation } from './assess/alerts.ts'
 import { assess } from './assess/assess.ts'
+import { ExhaustionHold } from './assess/hold.ts'
 import type { Trust } from './assess/trust.ts'
 import { hintSentence } from './assess/words.ts'
 import type { Scorer } from './detect/scorer.ts'
@@ -35,6 +36,7 @@ export interface Tracked {
   manifest: Manifest | null
   sensitivity: number
   readonly escalation: Escalation
+  readonly hold: ExhaustionHold
   /** Of the newest row, ms: monotonic where the source has it. */
   lastInstant: number
   assessment: Assessment | null
@@ -172,6 +174,7 @@ export class Cycle {
       manifest,
       sensitivity,
       escalation: known?.escalation ?? new Escalation(),
+      hold: known?.hold ?? new ExhaustionHold(),
       lastInstant: known?.lastInstant ?? Number.NEGATIVE_INFINITY,
       assessment: known?.assessment ?? null,
       trust: null,
@@ -240,6 +243,7 @@ export class Cycle {
           shap: tracked.shap,
           features: tracked.features,
           outlook: outlooks.get(tracked.name) ?? null,
+          hold: tracked.hold,
           intervalSeconds: this.#deps.intervalSeconds,
           sensitivity: tracked.sensitivity,
         })

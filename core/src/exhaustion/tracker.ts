@@ -34,6 +34,8 @@ export class ExhaustionTracker {
   #at = Number.NEGATIVE_INFINITY
   #first = Number.NaN
   #value = Number.NaN
+  /** Whether it was ever below the limit: then the limit is one of this signal. */
+  #below = false
   /** Rows in a row beyond the limit, and whether they fell. */
   #beyond = 0
   #fell = false
@@ -71,6 +73,7 @@ export class ExhaustionTracker {
     const used = 1 + (this.#sign * (value - capacity)) / this.#scale
     this.#fell = used > BEYOND && (this.#fell || used < this.#value) && this.#beyond > 0
     this.#beyond = used > BEYOND ? this.#beyond + 1 : 0
+    if (used < 1) this.#below = true
     this.#at = at
     this.#value = used
     const { seconds } = this.#history.fine
@@ -89,7 +92,8 @@ export class ExhaustionTracker {
     const [now, used] = [this.#at, this.#value]
     if (!hasLimit(this.#limit)) return nothing('no_limit')
     if (Number.isNaN(used)) return nothing('too_short')
-    if (used > BEYOND) return nothing(this.#beyond >= 60 && !this.#fell && used > 2 ? 'counter' : 'beyond_limit')
+    if (this.#beyond >= 60 && !this.#fell && used > 2) return nothing('counter')
+    if (used > BEYOND && !this.#below) return nothing('beyond_limit')
     if (used >= 1)
       return { lower: now, median: now, upper: now, within: () => 1, confidence: 1, trend: null, state: 'exhausted' }
     if (now - this.#first < 1800) return nothing('too_short')
@@ -137,6 +141,8 @@ export class ExhaustionTracker {
     if (this.#episode === null) history.rememberFall(this.#at, fall.fall)
     else if (fellBack(this.#episode, fall)) this.#end('recovered', this.#at)
     this.#look(history.fineWindows)
+    const evidence = this.evidence()
+    this.#shown = evidence !== null && believed(evidence, this.#shown)
   }
 
   #closeCoarse(): void {
@@ -150,7 +156,7 @@ export class ExhaustionTracker {
   }
 
   #look(windows: LevelHistory['fineWindows']): void {
-    if (this.#value > BEYOND) return
+    if (this.#value >= 1) return
     const room = 1 - this.#history.fine.mean(this.#history.fine.newest - 2, this.#history.fine.newest)
     this.#episode = lookIn(windows, this.#history, this.#episode, this.#at, room)
   }
@@ -165,7 +171,6 @@ export class ExhaustionTracker {
       const share = PROFILE_SECONDS / Math.max(1800, age / 6)
       for (const k of [0, 1, 2] as const) episode.slowing[k] += share * (evidence.slowing[k] - episode.slowing[k])
     }
-    this.#shown = evidence !== null && believed(evidence, this.#shown)
     if (evidence !== null && evidence.left < STALLED_SECONDS && evidence.rise > 0.005) episode.stalledAt = Number.NaN
     else if (Number.isNaN(episode.stalledAt)) episode.stalledAt = this.#at
     // Rests are no end: the longer it has grown, the longer they may be.

@@ -14,6 +14,8 @@ import { Rung, type Seen } from './rung.ts'
 const MOMENTS = 800
 /** Bins before which there is nothing to fit. */
 const LEAST = 24
+/** Empty bins of one row that are gone through one by one. */
+const MOST_EMPTY = 4
 /** Seconds after which a moment weighs half. */
 const HALF_LIFE = 5 * DAY
 
@@ -77,7 +79,9 @@ export class Track {
     const history = this.#history
     const before = history.newest
     if (bin < 0) return
-    for (let i = Math.max(before, bin - history.capacity); before >= 0 && i < bin; i++) {
+    // Many short bins in a row without a value say no more than a few of them: a history of longer rows is being read.
+    const longest = this.#averaged ? history.capacity : MOST_EMPTY
+    for (let i = Math.max(before, bin - longest); before >= 0 && i < bin; i++) {
       const mean = history.mean(i)
       this.#averages.advance(mean)
       for (const model of this.#models) model.advance(i, mean)

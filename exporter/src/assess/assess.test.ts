@@ -4,6 +4,7 @@ import type { Resource } from '../types.ts'
 import { Escalation } from './alerts.ts'
 import { assess } from './assess.ts'
 import { hintsOfPenalties, hintsOfShap } from './hints.ts'
+import { ExhaustionHold } from './hold.ts'
 import { type SeverityInputs, severityOf } from './severity.ts'
 import { symptomsOf } from './symptoms.ts'
 import { trustOf } from './trust.ts'
@@ -190,4 +191,18 @@ t.test('values are written with the units an operator reads', async (t) => {
     }),
     'network_receive has stopped: exactly 0, never so before, usually 2.00 KiB/s to 4.00 KiB/s',
   )
+})
+
+t.test('a severity by exhaustion does not flap on a border', async (t) => {
+  const hold = new ExhaustionHold()
+  const soonest = (minute: number, hours: number | null) => {
+    const foreseen = hours === null ? [] : [{ resource: 'memory', seconds: 3600 * hours, sentence: `in ${hours} h` }]
+    return Math.min(...hold.step(60 * minute, foreseen).map((x) => x.seconds / 3600))
+  }
+  t.same([soonest(0, 40), soonest(1, 23.9), soonest(2, 24.1), soonest(3, 29), soonest(60, 23)], [40, 23.9, 24, 24, 23])
+  t.same([soonest(61, null), soonest(65, null), soonest(66, 24)], [23, 23, 24], 'a gap of some minutes is none')
+  t.same([soonest(67, 3.9), soonest(68, 4.9), soonest(200, 4.9)], [3.9, 4, 4])
+  t.same([soonest(201, 6), soonest(210, 6), soonest(211, 6)], [4, 4, 6], 'ten minutes later it is left')
+  t.same([soonest(212, 26), soonest(213, null), soonest(222, null)], [24, 6, 6])
+  t.equal(soonest(224, null), Number.POSITIVE_INFINITY, 'and withdrawn')
 })

@@ -3,6 +3,7 @@ import { type Manifest, RED, type RowOutcome, type TargetState, YELLOW } from '@
 import type { PrimaryShap } from '../explain/primary.ts'
 import type { Assessment, Outlook, Risk, Row } from '../types.ts'
 import { hintsOfPenalties, hintsOfShap } from './hints.ts'
+import type { ExhaustionHold, Foreseen } from './hold.ts'
 import { severityOf } from './severity.ts'
 import { symptomsOf } from './symptoms.ts'
 import { type Trust, trustOf } from './trust.ts'
@@ -18,6 +19,8 @@ export interface AssessInputs {
   readonly features: Float64Array | null
   /** What is to come; null where nothing can be said. */
   readonly outlook: Outlook | null
+  /** What keeps the severity by exhaustion steady. Default: every row for itself. */
+  readonly hold?: ExhaustionHold
   readonly intervalSeconds: number
   readonly sensitivity: number
 }
@@ -93,10 +96,12 @@ function riskOf({ risk }: RowOutcome): Risk {
   return risk === RED ? 'red' : risk === YELLOW ? 'yellow' : 'green'
 }
 
-function exhaustionOf({ row, outlook }: AssessInputs): { resource: string; seconds: number; sentence: string }[] {
-  return (outlook?.resources ?? []).flatMap(({ resource, lower, sentence }) =>
-    sentence === null ? [] : [{ resource, seconds: lower - row.at / 1000, sentence }],
+function exhaustionOf({ row, outlook, hold }: AssessInputs): Foreseen[] {
+  const at = row.at / 1000
+  const foreseen = (outlook?.resources ?? []).flatMap(({ resource, lower, sentence }) =>
+    sentence === null ? [] : [{ resource, seconds: lower - at, sentence }],
   )
+  return hold?.step(at, foreseen) ?? foreseen
 }
 
 function riskReason({ health, scores, penalties }: RowOutcome, hints: readonly string[]): string {

@@ -62,7 +62,7 @@ interface Job {
 }
 
 const LEAST_HORIZON = 1
-const MOST_HORIZON = 7 * 86_400
+const MOST_HORIZON = 86_400
 const MAX_BYTES = 2 ** 29 - 24
 
 export async function forecast(argv: readonly string[], io: Io): Promise<number> {

@@ -110,7 +110,7 @@ t.test('the defaults are those that are documented', async (t) => {
     shap_features: false,
     simulate: { hosts: 0, faults_per_day: 1 },
     log: { level: 'info', format: 'json', file: { max_size: 10_485_760, max_files: 5 } },
-    limits: { forecasts: 4000, targets: 1000, series_per_target: 150 },
+    limits: { forecasts: 2000, targets: 1000, series_per_target: 150 },
   })
 })
 

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { HOST_SIGNALS } from '@portent/core'
 import { z } from 'zod'
 import {
   boolean,
@@ -213,9 +214,9 @@ export const configSchema = z
       }),
       limits: section('Bounds on what is kept and exported.', {
         forecasts: integer(
-          4000,
+          2000,
           [0, 1_000_000],
-          'Most signals and resources, of all targets together, that are forecast; each takes some 50 kB',
+          'Most signals and resources, of all targets together, that are forecast; each takes some 150 kB',
         ),
         targets: integer(1000, [1, 10_000], 'Most targets; more are refused'),
         series_per_target: integer(150, [50, 10_000], 'Most series of one target in the metrics; more are dropped'),
@@ -238,6 +239,9 @@ export type Probe = Config['collectors']['response']['probes'][number]
 
 const steps = (path: string): (string | number)[] =>
   path.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step))
+
+/** Signals of a host that are full at 1. */
+const OWN_LIMITS = new Set(HOST_SIGNALS.filter((s) => s.capacity !== undefined).map((s) => s.name))
 
 interface Contradiction {
   readonly path: string
@@ -274,8 +278,18 @@ function* contradictions(config: Config): Generator<Contradiction> {
   }
   const limits: unknown = config?.forecast?.limits
   const limited = new Set<string>()
-  for (const [index, entry] of (Array.isArray(limits) ? (limits as { signal: string }[]) : []).entries()) {
+  for (const [index, entry] of (Array.isArray(limits)
+    ? (limits as { signal: string; capacity: number; direction: string }[])
+    : []
+  ).entries()) {
     const path = `forecast.limits.${index}.signal`
+    if (OWN_LIMITS.has(entry?.signal)) yield { path, related: path, message: 'a signal without a limit of its own' }
+    if (entry?.direction !== 'down' && entry?.capacity <= 0)
+      yield {
+        path: `forecast.limits.${index}.capacity`,
+        related: path,
+        message: 'a number above 0, unless direction is down',
+      }
     if (limited.has(entry?.signal)) yield { path, related: path, message: 'a signal that has no limit yet' }
     limited.add(entry?.signal)
   }

@@ -21,6 +21,7 @@ const EVENTS: Readonly<Record<FailureSubject, string | null>> = {
 }
 
 const percent = (x: number): string => `${Math.round(100 * x)} %`
+const points = (x: number): string => `${Number((100 * x).toPrecision(2))} percentage points`
 const plain = (x: number): string => String(Number(x.toPrecision(2)))
 const level = (what: string) => (x: number) => `${what} at ${percent(x)}`
 const reach = (what: string) => (x: number) =>
@@ -42,12 +43,12 @@ const SENTENCES: Readonly<Record<RiskFeature, (value: number) => string>> = {
   iowait_level: level('waiting for I/O'),
   disk_busy_level: level('the busiest disk'),
   swapping_ahead: used('memory without swap'),
-  network_errors_lasting: (x) => `network errors have been ${percent(x)} above usual for ten minutes`,
-  errors_lasting: (x) => `errors have been ${percent(x)} above usual for ten minutes`,
+  network_errors_lasting: (x) => `network errors have been ${points(x)} above usual for ten minutes`,
+  errors_lasting: (x) => `errors have been ${points(x)} above usual for ten minutes`,
   response_growth_lasting: (x) => `the response time has been ${plain(2 ** x)} times the usual for ten minutes`,
   response_reach: reach('a response time beyond use'),
-  network_errors: (x) => `network errors are ${percent(x)} above usual`,
-  errors: (x) => `errors are ${percent(x)} above usual`,
+  network_errors: (x) => `network errors are ${points(x)} above usual`,
+  errors: (x) => `errors are ${points(x)} above usual`,
   response_growth: (x) => `the response time is ${plain(2 ** x)} times the usual`,
   cpu_and_response: () => 'CPU is high and the response time with it',
   io_and_response: () => 'waiting for I/O is high and the response time with it',

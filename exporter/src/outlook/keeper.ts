@@ -20,6 +20,8 @@ const PREDICT_SECONDS = 60
 const FRESH_SECONDS = 300
 /** Rows kept while the history of a target is being read. */
 const MOST_WAITING = 360
+/** A wall clock this far behind where it should be was stepped; less is slewed, and followed. */
+const STEP_SECONDS = 30
 /** Work that is done before the event loop gets its turn, ms. */
 const SLICE_MS = 4
 /** Quantiles .1, .5 and .9 among those of a forecast. */
@@ -55,8 +57,14 @@ interface Kept {
   /** Rows that came while the history was being read; null once it is. */
   waiting: OutlookRow[] | null
   predicted: Outlook | null
-  /** Of the prediction, Unix seconds. */
+  /** Of the prediction, in the time of the outlook. */
   predictedAt: number
+  /** Of the newest row, in the time of the outlook. */
+  time: number
+  /** Monotonic ms of the newest row, where its source has it. */
+  monotonic: number | undefined
+  /** Seconds by which the wall clock is ahead of the time of the outlook: 0 until the clock is stepped. */
+  offset: number
 }
 
 export class OutlookKeeper {
@@ -141,15 +149,18 @@ export class OutlookKeeper {
 
   #push({ row, anomaly, health, trust }: OutlookInput): Kept {
     const { target, values, resources } = row
-    const taken: OutlookRow = { at: row.at / 1000, values, resources, anomaly, health, trust }
     let kept = this.#targets.get(target)
+    const taken: OutlookRow = { at: timeOf(row, kept), values, resources, anomaly, health, trust }
     if (kept === undefined) {
       kept = this.#made()
+      kept.monotonic = row.monotonic
       this.#targets.set(target, kept)
+      kept.time = taken.at
       kept.waiting = [taken]
       this.#loading = this.#loading.then(() => this.#fill(row, kept as Kept))
       return kept
     }
+    kept.time = taken.at
     if (kept.waiting !== null) {
       kept.waiting.push(taken)
       if (kept.waiting.length > MOST_WAITING) kept.waiting.shift()
@@ -172,8 +183,19 @@ export class OutlookKeeper {
         this.#series++
         return true
       },
+      release: () => {
+        this.#series--
+      },
     })
-    return { outlook, waiting: null, predicted: null, predictedAt: Number.NEGATIVE_INFINITY }
+    return {
+      outlook,
+      waiting: null,
+      predicted: null,
+      predictedAt: Number.NEGATIVE_INFINITY,
+      time: 0,
+      monotonic: undefined,
+      offset: 0,
+    }
   }
 
   /** One target after the other, so that a start with many of them does not hold up the present. */
@@ -181,7 +203,7 @@ export class OutlookKeeper {
     try {
       let since = performance.now()
       for await (const past of this.#options.history(row.target, row)) {
-        if (this.#closed) return
+        if (this.#closed || this.#targets.get(row.target) !== kept) return
         kept.outlook.push(past)
         if (performance.now() - since > SLICE_MS) {
           await nextTurn()
@@ -191,8 +213,9 @@ export class OutlookKeeper {
     } catch (error) {
       this.#options.onError(error)
     } finally {
-      for (const one of kept.waiting ?? []) kept.outlook.push(one)
+      const waiting = this.#targets.get(row.target) === kept ? (kept.waiting ?? []) : []
       kept.waiting = null
+      for (const one of waiting) kept.outlook.push(one)
     }
   }
 
@@ -208,7 +231,7 @@ export class OutlookKeeper {
       try {
         const tracked = kept.outlook.exhaustions()
         const features = kept.outlook.failureFeatures(tracked)
-        const resources = resourceOutlooks(tracked, kept.outlook.at)
+        const resources = resourceOutlooks(tracked, kept.outlook.at + kept.offset, kept.offset)
         made.push({ kept, resources, features, trust: kept.outlook.failureTrust })
       } catch (error) {
         this.#options.onError(error)
@@ -216,14 +239,18 @@ export class OutlookKeeper {
     }
     const failures = await this.#failures(made, scorer)
     made.forEach(({ kept, resources }, i) => {
-      const at = kept.outlook.at
-      kept.predictedAt = at
-      kept.predicted = {
-        at: at * 1000,
-        resources,
-        failure: failures[i] ?? null,
-        failureProgress: kept.outlook.failureProgress,
-        forecasts: seriesForecasts(kept.outlook),
+      try {
+        const { outlook, offset } = kept
+        kept.predicted = {
+          at: (outlook.at + offset) * 1000,
+          resources,
+          failure: failures[i] ?? null,
+          failureProgress: outlook.failureProgress,
+          forecasts: seriesForecasts(outlook),
+        }
+        kept.predictedAt = outlook.at
+      } catch (error) {
+        this.#options.onError(error)
       }
     })
   }
@@ -265,4 +292,19 @@ function seriesForecasts(outlook: TargetOutlook): SeriesForecast[] {
     }))
     return [{ signal, horizons }]
   })
+}
+
+/**
+ * The time of a row in the outlook of its target, Unix seconds. It follows the wall clock, also over a jump ahead (a machine
+ * that slept): a hole. Where the wall clock is stepped back, the monotonic clock goes on, so that no row counts as old, and
+ * what is predicted is told by the wall clock as it is now.
+ */
+function timeOf({ at, monotonic }: Row, kept: Kept | undefined): number {
+  const wall = at / 1000
+  if (kept === undefined || monotonic === undefined || kept.monotonic === undefined) return wall
+  const time = kept.time + (monotonic - kept.monotonic) / 1000
+  kept.monotonic = monotonic
+  const steppedBack = time - wall > STEP_SECONDS
+  kept.offset = steppedBack ? wall - time : 0
+  return steppedBack ? time : wall
 }

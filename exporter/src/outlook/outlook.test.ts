@@ -257,3 +257,49 @@ t.test('there is a most of what is followed; what every target needs goes first'
   keeper.removeTarget('a')
   t.equal(keeper.counts.series, 1)
 })
+
+t.test('a stepped wall clock neither stops the outlook nor bends a trend', async (t) => {
+  const steep = (i: number) => ({ memory_used: Math.min(1, 0.3 + i / 1000) })
+  const predictedAfter = async (stepSeconds: number) => {
+    const { keeper, errors } = keeperOf()
+    let last: Awaited<ReturnType<typeof keeper.step>> = new Map()
+    for (let i = 0; i < 400; i++) {
+      const at = 1000 * (T0 + 60 * i + (i < 300 ? 0 : stepSeconds))
+      const row = { target: 'a', at, monotonic: 60_000 * i, values: steep(i), resources: [] }
+      last = await keeper.step([{ row, anomaly: null, health: 95, trust: 1 }], null)
+      if (i === 0) await keeper.settled()
+    }
+    t.strictSame(errors, [])
+    return last.get('a')
+  }
+  const usual = await predictedAfter(0)
+  const memory = usual?.resources[0]
+  t.equal(memory?.state, 'growing')
+  t.ok(memory && memory.lower > T0 + 60 * 400 && memory.lower < T0 + 60 * 700)
+  const back = await predictedAfter(-3600)
+  t.equal(back?.at, (usual?.at ?? 0) - 3_600_000, 'told by the clock as it is now')
+  const found = back?.resources[0]
+  t.ok(Math.abs((found?.median ?? 0) - (memory?.median ?? 0) + 3600) < 1)
+  t.ok(Math.abs((found?.trend?.since ?? 0) - (memory?.trend?.since ?? 0) + 3600) < 1)
+  const ahead = await predictedAfter(2 * 86_400)
+  t.equal(ahead?.at, (usual?.at ?? 0) + 1000 * 2 * 86_400)
+  const after = ahead?.resources[0]
+  t.ok(after && (after.lower > T0 + 2 * 86_400 || after.state === 'too_short'), 'a hole, as after a sleep')
+})
+
+t.test('mounts that come and go leave nothing behind', async (t) => {
+  const { keeper } = keeperOf({ mostSeries: () => 6 })
+  for (let i = 0; i < 200; i++) {
+    const resources = [{ resource: `filesystem:/mnt/${Math.floor(i / 40)}`, used: 0.5 }]
+    const row = { target: 'a', at: 1000 * (T0 + 60 * i), values: { memory_used: 0.5 }, resources }
+    await keeper.step([{ row, anomaly: null, health: 95, trust: 1 }], null)
+    if (i === 0) await keeper.settled()
+  }
+  const followed = keeper
+    .target('a')
+    ?.exhaustions()
+    .map((x) => x.resource)
+  t.strictSame(followed, ['memory', 'filesystem:/mnt/4'])
+  t.equal(keeper.counts.series, 4)
+  t.equal(keeper.counts.refused, 0)
+})

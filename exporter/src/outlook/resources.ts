@@ -1,14 +1,19 @@
 /** What can run out, soonest first, with its sentence. */
+import type { Exhaustion } from '@portent/core'
 import type { ResourceOutlook } from '../types.ts'
 import type { TrackedResource } from './target.ts'
 import { actionFor, exhaustionSentence } from './words.ts'
 
 const DAY = 86_400
 
-/** @param now Unix seconds */
-export function resourceOutlooks(tracked: readonly TrackedResource[], now: number): ResourceOutlook[] {
+/**
+ * @param now Unix seconds, of the newest row
+ * @param offset seconds by which the wall clock is ahead of the time that the tracked rows count in
+ */
+export function resourceOutlooks(tracked: readonly TrackedResource[], now: number, offset = 0): ResourceOutlook[] {
   return tracked
-    .map((one): ResourceOutlook => {
+    .map((given): ResourceOutlook => {
+      const one = { ...given, exhaustion: shifted(given.exhaustion, offset) }
       const { resource, level, limit, exhaustion } = one
       const { lower, median, upper, trend, state } = exhaustion
       return {
@@ -27,6 +32,19 @@ export function resourceOutlooks(tracked: readonly TrackedResource[], now: numbe
       }
     })
     .sort((a, b) => soonest(a, b) || (a.resource < b.resource ? -1 : 1))
+}
+
+function shifted(exhaustion: Exhaustion, offset: number): Exhaustion {
+  if (offset === 0) return exhaustion
+  const { lower, median, upper, trend } = exhaustion
+  return {
+    ...exhaustion,
+    within: (seconds) => exhaustion.within(seconds),
+    lower: lower + offset,
+    median: median + offset,
+    upper: upper + offset,
+    trend: trend && { ...trend, since: trend.since + offset },
+  }
 }
 
 function soonest(a: ResourceOutlook, b: ResourceOutlook): number {

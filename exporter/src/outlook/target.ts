@@ -22,6 +22,8 @@ export interface OutlookOptions {
   readonly plan: OutlookPlan
   /** Asked when a signal or resource is seen first: whether there is room for one more. Default: always. */
   readonly admit?: (series: string) => boolean
+  /** Told when one is given up. */
+  readonly release?: () => void
 }
 
 export interface OutlookRow {
@@ -34,6 +36,8 @@ export interface OutlookRow {
   readonly health: number | null
   /** 0-1: how far those two are to be believed. Default 1. */
   readonly trust?: number
+  /** False where forecasts can do without the row: of a past in short rows. Default true. */
+  readonly forecast?: boolean
 }
 
 /** A resource that is being tracked, and what is predicted of it. */
@@ -51,14 +55,23 @@ interface Tracked {
   newest: Depleting
   /** Of its newest value, Unix seconds. */
   at: number
+  /** Longest time between two values lately, seconds. */
+  step: number
 }
 
-/** A resource that has not been seen for so long is gone, seconds. */
+const NOTHING: SignalValues = {}
+/** A signal whose value is older than this is not forecast, seconds. */
+const SILENT_SECONDS = 300
+/** A resource that has not been seen for so long, and for three times as long as it usually takes, is gone, seconds. */
 const GONE_SECONDS = 900
+/** Names of mounts may come and go for ever. */
+const MOST_REFUSED = 1000
 
 export class TargetOutlook {
   readonly #options: OutlookOptions
   readonly #forecasters = new Map<string, SignalForecaster>()
+  /** Time of the newest value of each, Unix seconds. */
+  readonly #seen = new Map<string, number>()
   readonly #resources = new Map<string, Tracked>()
   /** Refused by `admit`: asked for once. */
   readonly #refused = new Set<string>()
@@ -86,20 +99,27 @@ export class TargetOutlook {
   }
 
   /** Rows that are not newer than the newest are left out. */
-  push({ at, values, resources, anomaly, health, trust = 1 }: OutlookRow): void {
+  push({ at, values, resources, anomaly, health, trust = 1, forecast = true }: OutlookRow): void {
     if (!(at > this.#at)) return
     this.#at = at
-    for (const signal in values) {
+    for (const signal in forecast ? values : NOTHING) {
       const value = values[signal] as number
-      if (Number.isFinite(value)) this.#forecaster(signal)?.push(at, value)
+      if (Number.isFinite(value)) this.#forecast(signal, at, value)
     }
-    if (health !== null) this.#forecaster(HEALTH)?.push(at, health)
+    if (forecast && health !== null) this.#forecast(HEALTH, at, health)
     for (const one of this.#options.plan.depleting(values, resources)) this.#track(one, at)
     for (const [resource, tracked] of this.#resources) {
-      if (at - tracked.at > GONE_SECONDS) this.#resources.delete(resource)
+      if (at - tracked.at > Math.max(GONE_SECONDS, 3 * tracked.step)) this.#giveUp(resource)
     }
     const byKind = this.#options.plan.byKind(values)
     this.#failure.push(at, byKind, { anomaly, health, trust })
+  }
+
+  #forecast(signal: string, at: number, value: number): void {
+    const forecaster = this.#forecaster(signal)
+    if (forecaster === undefined) return
+    forecaster.push(at, value)
+    this.#seen.set(signal, at)
   }
 
   #forecaster(signal: string): SignalForecaster | undefined {
@@ -117,12 +137,20 @@ export class TargetOutlook {
       if (!this.#admitted(`resource ${one.resource}`)) return
       const { kind, limit } = one
       const tracker = new ExhaustionTracker({ intervalSeconds: this.#options.intervalSeconds, kind, limit })
-      tracked = { tracker, newest: one, at }
+      tracked = { tracker, newest: one, at, step: 0 }
       this.#resources.set(one.resource, tracked)
     }
     tracked.newest = one
+    tracked.step = Math.max(0.99 * tracked.step, at - tracked.at)
     tracked.at = at
     tracked.tracker.push(at, one.level)
+  }
+
+  #giveUp(resource: string): void {
+    this.#resources.delete(resource)
+    this.#options.release?.()
+    // There is room again for one that was refused.
+    this.#refused.clear()
   }
 
   #admitted(series: string): boolean {
@@ -130,6 +158,7 @@ export class TargetOutlook {
     if (admit === undefined) return true
     if (this.#refused.has(series)) return false
     if (admit(series)) return true
+    if (this.#refused.size >= MOST_REFUSED) this.#refused.clear()
     this.#refused.add(series)
     return false
   }
@@ -157,9 +186,21 @@ export class TargetOutlook {
     return this.#failure.trust
   }
 
-  /** From the newest row; null where the signal is not followed, or too little is known of it. */
+  /** From the newest row; null where the signal is not followed, has not been seen of late, or too little is known of it. */
   forecast(signal: string, horizons: readonly number[]): HorizonForecast[] | null {
+    if (this.isSilent(signal)) return null
     return this.#forecasters.get(signal)?.forecast(horizons) ?? null
+  }
+
+  /** Whether other signals have gone on without this one. */
+  isSilent(signal: string): boolean {
+    const longest = Math.max(SILENT_SECONDS, 3 * this.#options.intervalSeconds)
+    return this.#at - (this.#seen.get(signal) ?? this.#at) > longest
+  }
+
+  /** Whether there was no room for it. */
+  isRefused(signal: string): boolean {
+    return this.#refused.has(signal)
   }
 
   /** Fits one signal's forecaster anew, if any is due. False when there is nothing to do. */

@@ -249,6 +249,12 @@ export const SERVICE_METRICS = [
   counter('portent_store_corrupt_files_total', [], 'Database files put aside because they were corrupt.', {
     when: 'observed',
   }),
+  gauge('portent_forecast_series', [], 'Signals and resources, of all targets, that are forecast.', {
+    when: 'observed',
+  }),
+  counter('portent_forecast_series_refused_total', [], 'Signals and resources for which there was no room.', {
+    when: 'observed',
+  }),
   gauge('process_start_time_seconds', [], 'When the process started.', seconds),
   counter('process_cpu_seconds_total', [], 'CPU time of the process.', seconds),
   gauge('process_resident_memory_bytes', [], 'Resident memory of the process.', bytes),

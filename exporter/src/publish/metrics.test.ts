@@ -38,6 +38,7 @@ function fullHost() {
     { collector: 'probe', durationSeconds: 1.5, success: false },
   ])
   publisher.setStore({ sizeBytes: 4096, ballastBytes: 16777216, writeErrors: 0, rowsDropped: 0, corruptFiles: 1 })
+  publisher.setForecasts({ series: 43, refused: 0 })
   self.inference(0.0008)
   self.inference(0.02)
   self.httpRequest('/metrics', 'GET', 200, 0.0005)

@@ -84,6 +84,7 @@ export class MetricsPublisher {
   readonly #changed = new Set<string>()
   #collectors: readonly CollectorOutcome[] = []
   #store: StoreFacts = {}
+  #forecasts: { readonly series: number; readonly refused: number } | null = null
   #lastCycle: number | null = null
   #process: ProcessFacts = {}
   #cpuShare: number | null = null
@@ -144,6 +145,12 @@ export class MetricsPublisher {
 
   setStore(facts: StoreFacts): void {
     this.#store = facts
+    this.#dirty = true
+  }
+
+  /** What is forecast, and what there was no room for so far. */
+  setForecasts(counts: { readonly series: number; readonly refused: number }): void {
+    this.#forecasts = counts
     this.#dirty = true
   }
 
@@ -276,6 +283,8 @@ export class MetricsPublisher {
       portent_store_write_errors_total: [[[], this.#store.writeErrors]],
       portent_store_rows_dropped_total: [[[], this.#store.rowsDropped]],
       portent_store_corrupt_files_total: [[[], this.#store.corruptFiles]],
+      portent_forecast_series: [[[], this.#forecasts?.series]],
+      portent_forecast_series_refused_total: [[[], this.#forecasts?.refused]],
       process_start_time_seconds: [[[], p.startTimeSeconds]],
       process_cpu_seconds_total: [[[], p.cpuSeconds]],
       process_resident_memory_bytes: [[[], p.residentBytes]],

@@ -3,7 +3,15 @@
  * the signs of drift and the levels of resources are left out where they do not fit; what is cut off of the rest is counted.
  */
 import { HOST_SIGNALS, type Unit } from '@portent/core'
-import { type Assessment, DRIFT_SIGNS, MODEL_STATES, RISKS, SEVERITIES, type SeriesForecast } from '../types.ts'
+import {
+  type Assessment,
+  DRIFT_SIGNS,
+  MODEL_STATES,
+  type ResourceOutlook,
+  RISKS,
+  SEVERITIES,
+  type SeriesForecast,
+} from '../types.ts'
 import { ALERT_SEVERITIES, QUANTILES, TARGET_METRICS, type TargetMetric } from './catalogue.ts'
 import { type SeriesWriter, wellFormed } from './exposition.ts'
 
@@ -189,11 +197,14 @@ function putSignals(
 /** Resources of which something is said although nothing is foreseen: the fullest. */
 const QUIET_RESOURCES = 5
 
+/** Share used, where the limit is above; what runs down comes last. */
+const fullness = ({ level, capacity }: ResourceOutlook): number => (capacity > 0 ? level / capacity : 0)
+
 /** What is foreseen, soonest first, then the fullest of the rest. */
 function putExhaustion(w: SeriesWriter, { outlook }: Assessment): void {
   if (outlook === null) return
   const foreseen = outlook.resources.filter((r) => r.lower < Number.POSITIVE_INFINITY)
-  const quiet = outlook.resources.filter((r) => !foreseen.includes(r)).sort((a, b) => b.level - a.level)
+  const quiet = outlook.resources.filter((r) => !foreseen.includes(r)).sort((a, b) => fullness(b) - fullness(a))
   const seen = new Set<string>()
   for (const r of [...foreseen, ...quiet.slice(0, Math.max(0, QUIET_RESOURCES - foreseen.length))]) {
     const name = labelOf(r.resource)

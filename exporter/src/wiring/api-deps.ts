@@ -140,7 +140,15 @@ async function explainForest({ cycle, keeper }: Rooms, target: string): Promise<
 function forecastOf(outlook: OutlookKeeper, target: string, signal: string, ahead: readonly number[]) {
   const points = outlook.target(target)?.forecast(signal, ahead) ?? null
   if (points !== null) return { points, reason: null }
-  return { points, reason: outlook.reading(target) ? 'the history is being read' : 'too little is known of it yet' }
+  const known = outlook.target(target)
+  const reason = outlook.reading(target)
+    ? 'the history is being read'
+    : known?.isRefused(signal)
+      ? 'more signals than limits.forecasts allows are forecast already'
+      : known?.isSilent(signal)
+        ? 'no value has come for some minutes'
+        : 'too little is known of it yet'
+  return { points, reason }
 }
 
 function modelFacts(keeper: ScorerKeeper, loadedAt: number): ModelFacts {

@@ -32,7 +32,8 @@ function filled(minutes: number, value: (i: number) => number): Float64Array {
 
 /** Adds a mild daily hump, as nearly every resource of a busy host has one. */
 function mild(random: Random, x: Float64Array, start: number, most = 0.03): Float64Array {
-  const [amplitude, peak, sharp] = [between(random, 0, most), between(random, 0, PER_DAY), between(random, 0.8, 3)]
+  const amplitude = chance(random, 0.3) ? 0 : between(random, 0, most)
+  const [peak, sharp] = [between(random, 0, PER_DAY), between(random, 0.8, 3)]
   for (let i = 0; i < x.length; i++) x[i] = (x[i] as number) + amplitude * hump(start, i, peak, sharp)
   return x
 }

@@ -8,6 +8,7 @@ import { between, chance, exponential, logUniform } from '../draw.ts'
 import { AMBIGUOUS, USUAL } from './backgrounds.ts'
 
 const PER_DAY = 1440
+const CLEAN = 0.3
 
 export interface CapacitySeries {
   readonly truth: CapacityTruth
@@ -156,6 +157,8 @@ export const FAILING_FAMILIES: readonly string[] = [...Object.keys(FAILING), 'cu
 
 interface Life {
   readonly x: Float64Array
+  /** Minutes before the first row: nobody was watching yet. */
+  readonly unseen?: number
   readonly onset: number | null
   readonly full: number | null
   readonly cure: number | null
@@ -173,9 +176,10 @@ export function capacitySeries(
 ): CapacitySeries {
   const { intervalSeconds = 60, id = `${family}-${seed}` } = options
   const random = new Random(`${seed}:${family}`)
-  const start = 1_760_000_400 + 300 * random.integer(4000)
+  let start = 1_760_000_400 + 300 * random.integer(4000)
   const healthy = HEALTHY_FAMILIES.includes(family)
   const life = healthy ? healthyLife(random, family, start) : failingLife(random, family, start)
+  start += (life.unseen ?? 0) * 60
   const { at, values } = measured(random, life.x, start, family, intervalSeconds)
   const time = (i: number | null) => (i === null ? null : start + i * 60)
   const [onset, exhaustion, cure] = [time(life.onset), time(life.full), time(life.cure)]
@@ -207,7 +211,19 @@ function healthyLife(random: Random, family: string, start: number): Life {
   return { x: x.map((v) => Math.max(0.01, v + shift)), onset: null, full: null, cure: null }
 }
 
+/** Share of failing ones that are watched from shortly before the onset, or from after it. */
+const YOUNG = 0.2
+
 function failingLife(random: Random, family: string, start: number): Life {
+  const { life, runUp } = wholeFailingLife(random, family, start)
+  if (life.onset === null || !chance(random, YOUNG)) return life
+  const unseen = Math.max(0, Math.floor(life.onset + between(random, -PER_DAY, 0.2 * runUp)))
+  const since = (i: number | null) => (i === null ? null : Math.max(0, i - unseen))
+  const [onset, full, cure] = [since(life.onset), since(life.full), since(life.cure)]
+  return { x: life.x.subarray(unseen), unseen, onset, full, cure }
+}
+
+function wholeFailingLife(random: Random, family: string, start: number): { life: Life; runUp: number } {
   const kind = family === 'cured' ? random.choice(Object.keys(FAILING).filter((x) => x !== 'runaway')) : family
   const { on, runUp: range, growth } = FAILING[kind] as Failing
   const minutes = 14 * PER_DAY
@@ -238,11 +254,11 @@ function failingLife(random: Random, family: string, start: number): Life {
   if (full === null) {
     // Full before it could be cured, or never: cut where it was cured, or at the end of the days.
     const end = cureAt === null ? minutes : Math.min(minutes, cureAt + 3 * PER_DAY)
-    return { x: x.subarray(0, end), onset, full: null, cure: cureAt }
+    return { life: { x: x.subarray(0, end), onset, full: null, cure: cureAt }, runUp }
   }
   const end = Math.min(minutes, full + 60)
   for (let i = full; i < end; i++) x[i] = 1
-  return { x: x.subarray(0, end), onset, full, cure: null }
+  return { life: { x: x.subarray(0, end), onset, full, cure: null }, runUp }
 }
 
 /** What a monitoring system records: noise, quantised, rows missing. */
@@ -253,7 +269,8 @@ function measured(
   family: string,
   intervalSeconds: number,
 ): { at: Float64Array; values: Float64Array } {
-  const noise = logUniform(random, 0.0002, 0.004)
+  // Some resources move only when something is written.
+  const noise = chance(random, CLEAN) ? logUniform(random, 1e-6, 0.0002) : logUniform(random, 0.0002, 0.004)
   const quantum =
     family === 'quantised' ? random.choice([0.01, 0.02, 0.005]) : random.choice([1e-4, 1e-4, 1 / 1024, 1 / 512])
   const lossy = family === 'gaps' ? between(random, 0.01, 0.1) : chance(random, 0.3) ? 0.002 : 0

@@ -1,8 +1,9 @@
 /** Builds the whole service from a configuration: the only file that knows all the rooms. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { budgetOf, type Limit } from '@portent/core'
+import { Access } from './access/index.ts'
 import { createApi, createServer, type RunningServer } from './api/index.ts'
 import { InventoryReader, type Outcome } from './collect/index.ts'
 import { type Config, parseListenAddress, type ReloadResult } from './config/index.ts'
@@ -39,10 +40,14 @@ export interface AppOptions {
 }
 
 const MAINTAIN_MS = 60_000
+/** A state that was left no longer ago than this is gone on with: the same alert is not raised by a restart. */
+const RECENT_MS = 900_000
 const SAVE_STATE_MS = 300_000
 /** Forecasters are fitted anew so often, for so long at a time: one signal takes some milliseconds. */
 const REFIT_EVERY_MS = 500
 const REFIT_FOR_MS = 8
+/** A key that was made or revoked, a certificate that was renewed: known after so long. */
+const ACCESS_MS = 2_000
 /** A batch that takes longer than this has hung: rules go on, and the scoring thread is begun afresh. */
 const SCORE_DEADLINE_MS = 5_000
 
@@ -58,6 +63,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   const self = new SelfMetrics()
   const lock = lockOf(config)
   const store = openStoreOf(config, componentLogger(log, 'store'))
+  const access = await accessOf(config, store, lock, componentLogger(log, 'access'))
   const modelLog = componentLogger(log, 'model')
   const keeper = new ScorerKeeper({
     intervalSeconds,
@@ -105,6 +111,8 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
     scorer: () => keeper.current(),
     sensitivity: (target) => sensitivityOrDefault(target),
     outlook: (inputs, scorer) => outlook.step(inputs, scorer),
+    severityBefore: (target) =>
+      store.history.assessments(target, Date.now() - RECENT_MS, Date.now()).at(-1)?.severity ?? 'none',
     restore: (target, state, manifest) => restoreState(store, target, state, manifest),
     publishers: [
       (batch) => writeHistory(store, batch),
@@ -164,7 +172,8 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
   const collectLog = componentLogger(log, 'collect')
   const host = new HostSource({
     config,
-    selfUrl: () => (server ? `${loopbackUrl(server)}/-/healthy` : undefined),
+    // Over TLS the service does not trust its own certificate, nor has one to show: nothing is timed then.
+    selfUrl: () => (server && access.tls === null ? `${loopbackUrl(server)}/-/healthy` : undefined),
     onRow: (row) => tickOrTell([row]),
     onEmpty: () => {
       self.rowDropped('empty')
@@ -202,6 +211,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
       version,
       config: () => config,
       log: componentLogger(log, 'http'),
+      access,
       cycle,
       keeper,
       outlook,
@@ -250,6 +260,7 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
           port,
           headersTimeout: config.web.headers_timeout,
           requestTimeout: config.web.request_timeout,
+          ...(access.tls && { tls: access.tls }),
           onError: (error) => log.error({ err: error }, 'HTTP server'),
         })
       } catch (error) {
@@ -259,10 +270,14 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
         reader.stop()
         throw error
       }
+      const { setTls } = server
+      access.onTls(setTls)
+      access.tellStart()
       host.start()
       simulated.start()
       timers.push(
         setInterval(() => void store.maintain(), MAINTAIN_MS),
+        setInterval(() => void access.poll(), ACCESS_MS),
         setInterval(saveStates, SAVE_STATE_MS),
         setInterval(refit, REFIT_EVERY_MS),
       )
@@ -271,8 +286,14 @@ export async function createApp({ config: initial, log, reload }: AppOptions): P
 
     async reload(next) {
       const before = config
+      await access.reconfigure(next)
       const broken = keeper.reason !== null
-      if (next.bundle.path !== before.bundle.path) await keeper.load(next.bundle.path)
+      if (next.bundle.path !== before.bundle.path) {
+        await keeper.load(next.bundle.path).catch(async (error: unknown) => {
+          await access.reconfigure(before)
+          throw error
+        })
+      }
       // One that is broken still is no reason to refuse the rest.
       else if (broken) await keeper.load(next.bundle.path).catch(() => undefined)
       config = next
@@ -331,6 +352,22 @@ function openStoreOf(config: Config, log: Logger): Store {
 
 function retentionOf({ store }: Config): { rawHours: number; minuteDays: number } {
   return { rawHours: store.raw_retention / 3_600_000, minuteDays: store.minute_retention / 86_400_000 }
+}
+
+async function accessOf(config: Config, store: Store, lock: StoreLock, log: Logger): Promise<Access> {
+  try {
+    return await Access.open({
+      config,
+      log,
+      keys: () => store.keys.all(),
+      used: (id, now) => store.keys.used(id, now),
+      readFile: (path) => readFileSync(path, 'utf8'),
+    })
+  } catch (error) {
+    store.close()
+    lock.release()
+    throw error
+  }
 }
 
 function storeFacts(store: Store, ballast: number) {

@@ -18,7 +18,7 @@ import { hintSentence } from './assess/words.ts'
 import type { Scorer } from './detect/scorer.ts'
 import { type PrimaryShap, primaryShap } from './explain/primary.ts'
 import type { OutlookInput } from './outlook/keeper.ts'
-import type { AlertEvent, Assessment, Outlook, Row } from './types.ts'
+import type { AlertEvent, Assessment, Outlook, Row, Severity } from './types.ts'
 
 /** Work that is done before the event loop gets its turn: keeps the longest gap short with thousands of targets. */
 const SLICE_MS = 4
@@ -59,6 +59,8 @@ export interface CycleDeps {
   readonly restore?: (target: string, state: TargetState, manifest: Manifest | null) => void
   /** What is to come of each target, with these rows taken in. */
   readonly outlook?: (inputs: readonly OutlookInput[], scorer: Scorer | null) => Promise<ReadonlyMap<string, Outlook>>
+  /** Severity of a target's last row, as before a restart; `none` where that was long ago. */
+  readonly severityBefore?: (target: string) => Severity
   /** In order: history, metrics, ... */
   readonly publishers: readonly ((batch: readonly Published[]) => void | Promise<void>)[]
   readonly onAlert: (event: Omit<AlertEvent, 'id'>) => void
@@ -173,7 +175,7 @@ export class Cycle {
       state,
       manifest,
       sensitivity,
-      escalation: known?.escalation ?? new Escalation(),
+      escalation: known?.escalation ?? new Escalation(this.#severityBefore(name)),
       hold: known?.hold ?? new ExhaustionHold(),
       lastInstant: known?.lastInstant ?? Number.NEGATIVE_INFINITY,
       assessment: known?.assessment ?? null,
@@ -184,6 +186,15 @@ export class Cycle {
     }
     this.targets.set(name, tracked)
     return tracked
+  }
+
+  #severityBefore(name: string): Severity {
+    try {
+      return this.#deps.severityBefore?.(name) ?? 'none'
+    } catch (error) {
+      this.#deps.onError('alert', error)
+      return 'none'
+    }
   }
 
   /** In batches, so that no message to the scorer is large; while one batch is taken in here, the next is scored there. */

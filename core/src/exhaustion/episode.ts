@@ -104,6 +104,9 @@ function begun(seconds: number, history: LevelHistory, before: Episode | null, a
     const bins = seconds / fine.seconds
     base = fine.mean(fine.newest - Math.ceil(bins), fine.newest - Math.ceil(0.8 * bins))
   }
+  // Nobody was watching before the first row.
+  const { fine, coarse } = history
+  onset = Math.max(onset, Math.min(fine.oldest * fine.seconds, coarse.oldest * PROFILE_SECONDS))
   const from = Math.floor(onset / PROFILE_SECONDS)
   let usualTop = base
   for (let b = from - DAY_BINS; b < from; b += 3) {

@@ -89,13 +89,15 @@ export function evidenceOf(history: LevelHistory, episode: Episode, at: number):
   return { left, slope, rise, slowing, step, steady, features }
 }
 
+const UNKNOWN: Part = { slope: 0, novelty: 0, bend: 1, span: 1 }
+
 function partsOf(history: LevelHistory, episode: Episode, age: number): Part[] {
   const parts: Part[] = []
   for (let j = 0; j < 4; j++) {
     const seconds = age / 2 ** j
     const span = history.growth(seconds)
     if (Number.isNaN(span)) {
-      parts.push({ slope: parts[j - 1]?.slope ?? 0, novelty: 0, bend: 1, span: 1 })
+      parts.push({ ...UNKNOWN, slope: parts[j - 1]?.slope ?? 0 })
       continue
     }
     const { first, middle, last } = history.thirds
@@ -107,6 +109,9 @@ function partsOf(history: LevelHistory, episode: Episode, age: number): Part[] {
       span: span / 2,
     })
   }
+  // What is not known of all of it, its younger half tells.
+  const [all, half] = parts
+  if (all?.span === UNKNOWN.span && half !== undefined) parts[0] = half
   return parts
 }
 

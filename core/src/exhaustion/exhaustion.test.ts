@@ -285,3 +285,33 @@ t.test('bad input leads to no prediction', async (t) => {
   tracker.push(START + 401 * DAY, 1)
   t.equal(tracker.predict().state, 'exhausted')
 })
+
+t.test('growth that was going on before the first row is foreseen with an interval that holds its end', async (t) => {
+  for (const [hours, from, to, intervalSeconds] of [
+    [24, 0.3, 0.995, 60],
+    [48, 0.3, 0.95, 60],
+    [6, 0.3, 0.98, 60],
+    [4, 0.5, 0.95, 10],
+  ] as const) {
+    const rows = told((h) => from + ((to - from) * h) / hours, hours, { intervalSeconds })
+    const end = START + (hours * HOUR * (1 - from)) / (to - from)
+    const said = rows.filter(({ exhaustion: x }) => Number.isFinite(x.median))
+    const held = said.filter(({ exhaustion: x }) => x.lower <= end && end <= x.upper)
+    t.ok(said.length > 0.6 * rows.length, `${hours} h: ${said.length} of ${rows.length} say something`)
+    t.ok(held.length > 0.9 * said.length, `${hours} h: ${held.length} of ${said.length} hold`)
+    t.ok(
+      said.every(({ exhaustion: x }) => x.trend === null || x.trend.since >= START - 300),
+      'since the first row at most',
+    )
+  }
+})
+
+t.test('a limit that is passed is reached, and one that never was below is none', async (t) => {
+  const queue: Limit = { capacity: 1000, direction: 'up' }
+  const passed = told((h) => 400 + 50 * h, 16, { limit: queue, noise: 1 })
+  t.equal(passed.at(-1)?.exhaustion.state, 'exhausted', 'half as much again')
+  const free: Limit = { capacity: 100, direction: 'down' }
+  t.equal(told((h) => 400 - 25 * h, 14, { limit: free, noise: 1 }).at(-1)?.exhaustion.state, 'exhausted')
+  t.equal(told(() => 1500, 4, { limit: queue, noise: 1 }).at(-1)?.exhaustion.state, 'beyond_limit')
+  t.equal(told((h) => 5000 + 50 * h, 6, { limit: queue, noise: 0 }).at(-1)?.exhaustion.state, 'counter')
+})

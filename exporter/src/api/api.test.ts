@@ -1,10 +1,12 @@
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { z } from 'zod'
+import type { Scope } from '../access/index.ts'
+import { isLoopbackAddress, notLocalBecause } from '../access/local.ts'
+import { scriptedAccess } from '../access/testing.ts'
 import { errorSchema } from './errors.ts'
 import { ROUTES } from './index.ts'
 import { deeperThan } from './input.ts'
-import { authorize, isLoopbackAddress, notLocalBecause } from './local.ts'
 import { negotiate } from './negotiate.ts'
 import { LOADED, NOW, ODD_NAME, scriptedApi, scriptedHost } from './testing.ts'
 import { parseDuration, parseTime } from './times.ts'
@@ -507,21 +509,26 @@ t.test('a request is local only by socket, Host and Origin, and never through a 
   ] as const) {
     const header = (name: string) => (headers as Record<string, string>)[name]
     const reason = notLocalBecause(remote, header)
+    const access = scriptedAccess(true, NOW)
+    const authorize = (scope: Scope, open: boolean) => {
+      access.settings.openReads = open
+      void access.gate.authorize(scope, { address: remote, header, certificate: null })
+    }
     t.equal(reason === null, expected, `${remote} ${JSON.stringify(headers)}: ${reason}`)
     t.equal(
-      throws(() => authorize('read', true, remote, header)),
+      throws(() => authorize('read', true)),
       false,
       'open reads are open',
     )
     for (const scope of ['read', 'write', 'admin'] as const) {
       t.equal(
-        throws(() => authorize(scope, false, remote, header)),
+        throws(() => authorize(scope, false)),
         !expected,
         scope,
       )
     }
     t.equal(
-      throws(() => authorize('write', true, remote, header)),
+      throws(() => authorize('write', true)),
       !expected,
       'open reads open no changes',
     )
@@ -563,7 +570,7 @@ t.test('reads from elsewhere are refused where they are not open, except livenes
   state.remote = '192.0.2.1'
   const paths = ['/', '/metrics', API, ...ROUTES.filter((r) => r.method === 'GET').map((r) => filled(r.path))]
   for (const path of paths) t.equal((await send(path)).status, 200, path)
-  state.openReads = false
+  state.access.settings.openReads = false
   for (const path of paths) t.equal((await send(path)).status, 403, path)
   t.equal((await send('/-/healthy')).status, 200)
   t.equal((await send('/-/ready')).status, 200)

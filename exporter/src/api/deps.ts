@@ -1,6 +1,7 @@
 /** What the API needs from the other rooms. Whatever can fail may reject: the request then fails alone. */
 import type { DriftStatus, HorizonForecast, Unit } from '@portent/core'
 import type { Context } from 'hono'
+import type { Access } from '../access/index.ts'
 import type { AlertEvent, Assessment, Hint, ModelState, Resource, Sample, Shap, SignalValues } from '../types.ts'
 
 /** pino's calling convention. */
@@ -223,8 +224,8 @@ export interface ApiDeps {
   readonly maxBodyBytes: () => number
   /** Path of the metrics. Default `/metrics`. */
   readonly telemetryPath?: string
-  /** Whether reading routes answer requests from beyond loopback. A function, because it can be reloaded. */
-  readonly openReads: () => boolean
+  /** Who may do what, and what the configuration says about pages of elsewhere. */
+  readonly access: Pick<Access, 'gate' | 'headers' | 'corsOrigins'>
 
   readonly metricsText: (
     format: 'text' | 'openmetrics',
@@ -283,6 +284,8 @@ export interface ApiDeps {
   readonly monotonic?: () => number
   /** Address of the socket's other end. Default: asks the connection. */
   readonly remoteAddress?: (c: Context) => string | undefined
+  /** Whom a verified client certificate names. Default: asks the connection. */
+  readonly clientCertificate?: (c: Context) => string | null
   /** Tests hold every answer against its schema. Default false. */
   readonly validateResponses?: boolean
 }

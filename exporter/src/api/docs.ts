@@ -1,8 +1,7 @@
 /** The page at /api/v1/docs: the OpenAPI document for people. Made once, on the server; it runs and loads nothing. */
-import type { Hono } from 'hono'
 import type { ApiDeps } from './deps.ts'
-import { type Env, guard, refuseOtherMethods } from './http.ts'
 import { readQuery } from './input.ts'
+import type { Mount } from './mount.ts'
 import { type JsonSchema, type OpenApiDocument, type Operation, openApiDocument } from './openapi.ts'
 import { escapeHtml, type Page, page } from './page.ts'
 import type { Route } from './route.ts'
@@ -28,15 +27,14 @@ dd { margin: 0 0 0 .75rem; }
 dd dl { margin-top: .1rem; }
 `
 
-export function bindDocs(app: Hono<Env>, routes: readonly Route[], deps: ApiDeps): void {
-  app.get(PATH, guard(deps, PATH, 'read'), (c) => {
+export function bindDocs(mount: Mount, routes: readonly Route[], deps: ApiDeps): void {
+  mount.add('GET', PATH, 'read', async (c) => {
     readQuery(new URL(c.req.url).searchParams, undefined)
     const made = docsPage(openApiDocument(routes, deps.version), deps.version)
     c.header('Content-Security-Policy', made.contentSecurityPolicy)
     c.header('Content-Type', 'text/html; charset=utf-8')
     return c.body(made.html)
   })
-  refuseOtherMethods(app, PATH, ['GET'])
 }
 
 export function docsPage(document: OpenApiDocument, version: string): Page {

@@ -1,14 +1,16 @@
 /** What every request goes through: its id, its log line, its metrics, its security headers, and how errors are answered. */
 import { randomUUID } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context, Hono, MiddlewareHandler } from 'hono'
+import { type Caller, Refusal, type RequestFacts } from '../access/index.ts'
+import { answerPreflight, corsHeaders } from './cors.ts'
 import type { ApiDeps } from './deps.ts'
 import { ApiError, errorBody, quoted } from './errors.ts'
-import { authorize } from './local.ts'
 import type { Scope } from './route.ts'
 
 export interface Env {
-  Variables: { requestId: string; route: string }
+  Variables: { requestId: string; route: string; caller: Caller }
 }
 
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/
@@ -45,26 +47,49 @@ export function observe(deps: ApiDeps, directPaths: readonly string[] = []): Mid
     c.set('requestId', requestId)
     c.set('route', 'unmatched')
     if (!directPaths.includes(c.req.path)) secure(c)
-    await next()
+    const { corsOrigins, headers: extra } = deps.access
+    const cors = corsHeaders(c, corsOrigins)
+    const preflight = cors === null ? null : answerPreflight(c, corsOrigins)
+    if (preflight === null) await next()
+    else c.res = preflight
+    for (const more of [cors, extra])
+      for (const [name, value] of Object.entries(more ?? {})) c.res.headers.set(name, value)
     const seconds = (monotonic() - start) / 1000
     const { status } = c.res
     const { method } = c.req
     const route = c.get('route')
     deps.observeRequest(route, method, status, seconds)
     if (status < 500 && deps.log.isLevelEnabled?.('debug') === false) return
-    const fields = { request_id: requestId, method, route, path: c.req.path.slice(0, 256), status, seconds }
+    const path = c.req.path.slice(0, 256)
+    const fields = { request_id: requestId, method, route, path, status, seconds, caller: callerOf(c) }
     if (status >= 500) deps.log.warn(fields, 'request failed')
     else deps.log.debug(fields, 'request')
   }
 }
 
-/** Names the route (its pattern) for metrics and log, and refuses who may not use it. */
+/** `key:0123456789`; absent where nobody is known. */
+function callerOf(c: Context<Env>): string | undefined {
+  const caller = c.get('caller') as Caller | undefined
+  return caller === undefined || caller.kind === 'anonymous'
+    ? undefined
+    : [caller.kind, caller.id].filter(Boolean).join(':')
+}
+
+/** Names the route (its pattern) for metrics and log, finds out who asks, and refuses who may not. */
 export function guard(deps: ApiDeps, route: string, scope: Scope | 'open'): MiddlewareHandler<Env> {
-  const remoteAddress = deps.remoteAddress ?? connectionAddress
   return async (c, next) => {
     c.set('route', route)
-    if (scope !== 'open') authorize(scope, deps.openReads(), remoteAddress(c), (name) => c.req.header(name))
+    const caller = deps.access.gate.authorize(scope, factsOf(c, deps))
+    c.set('caller', caller instanceof Promise ? await caller : caller)
     await next()
+  }
+}
+
+function factsOf(c: Context<Env>, deps: ApiDeps): RequestFacts {
+  return {
+    address: (deps.remoteAddress ?? connectionAddress)(c),
+    header: (name) => c.req.header(name),
+    certificate: (deps.clientCertificate ?? connectionCertificate)(c),
   }
 }
 
@@ -76,22 +101,17 @@ function connectionAddress(c: Context): string | undefined {
   }
 }
 
-/** Any other method on `path` is answered 405 with the allowed ones. To be called after the routes of that path. */
-export function refuseOtherMethods(app: Hono<Env>, path: string, methods: readonly string[]): void {
-  const allowed = [...new Set(methods.flatMap((m) => (m === 'GET' ? ['GET', 'HEAD'] : [m])))].join(', ')
-  app.all(path, (c) => {
-    c.set('route', path)
-    throw new ApiError(
-      405,
-      'method_not_allowed',
-      `${c.req.method} is not allowed here; allowed: ${allowed}`,
-      undefined,
-      {
-        Allow: allowed,
-      },
-    )
-  })
+/** The common name, or the first alternative name, of a client certificate that was verified; null without one. */
+function connectionCertificate(c: Context): string | null {
+  const socket = (c.env as { incoming?: { socket?: Partial<TLSSocket> } } | undefined)?.incoming?.socket
+  if (socket?.authorized !== true) return null
+  const certificate = socket.getPeerCertificate?.()
+  if (certificate === undefined || certificate === null || Object.keys(certificate).length === 0) return null
+  return String(certificate.subject?.CN ?? certificate.subjectaltname ?? 'unnamed').slice(0, 128)
 }
+
+const refused = ({ status, code, message, headers }: Refusal): ApiError =>
+  new ApiError(status, code, message, status === 401 ? 'Authorization' : undefined, headers)
 
 export function answerErrors(app: Hono<Env>, deps: ApiDeps): void {
   const answer = (c: Context<Env>, error: ApiError) => {
@@ -99,9 +119,19 @@ export function answerErrors(app: Hono<Env>, deps: ApiDeps): void {
     for (const [name, value] of Object.entries(error.headers)) c.header(name, value)
     return c.json(errorBody(error), error.status)
   }
-  app.notFound((c) => answer(c, new ApiError(404, 'not_found', `there is nothing at ${quoted(c.req.path)}`)))
+  app.notFound((c) => {
+    try {
+      // Limited like everything else.
+      void deps.access.gate.authorize('open', factsOf(c, deps))
+    } catch (error) {
+      if (error instanceof Refusal) return answer(c, refused(error))
+      throw error
+    }
+    return answer(c, new ApiError(404, 'not_found', `there is nothing at ${quoted(c.req.path)}`))
+  })
   app.onError((error, c) => {
     if (error instanceof ApiError) return answer(c, error)
+    if (error instanceof Refusal) return answer(c, refused(error))
     const requestId = c.get('requestId')
     deps.log.error({ request_id: requestId, route: c.get('route'), err: error }, 'unexpected error')
     return answer(c, new ApiError(500, 'internal', `unexpected error; the log has it under request id ${requestId}`))

@@ -4,6 +4,7 @@ import { bind } from './binder.ts'
 import type { ApiDeps } from './deps.ts'
 import { bindDocs } from './docs.ts'
 import { answerErrors, type Env, observe } from './http.ts'
+import { Mount } from './mount.ts'
 import { bindOperations, directPaths } from './operations.ts'
 import type { Route } from './route.ts'
 import { alerts } from './routes/alerts.ts'
@@ -48,10 +49,12 @@ export const ROUTES: readonly Route[] = [
 export function createApi(deps: ApiDeps): Hono<Env> {
   const app = new Hono<Env>()
   app.use(observe(deps, directPaths(deps)))
-  bindOperations(app, deps)
+  const mount = new Mount(app, deps)
+  bindOperations(mount, deps)
   const all: Route[] = [list(ROUTES), ...ROUTES]
-  bind(app, [...all, openapi(all)], deps)
-  bindDocs(app, all, deps)
+  bind(mount, [...all, openapi(all)], deps)
+  bindDocs(mount, all, deps)
+  mount.seal()
   answerErrors(app, deps)
   return app
 }
@@ -80,5 +83,6 @@ export type {
 } from './deps.ts'
 export { HISTORY_FIELDS } from './deps.ts'
 export { ApiError } from './errors.ts'
+export { type Declared, routesOf } from './mount.ts'
 export { defineRoute, type Route, type Scope } from './route.ts'
 export { createServer, type RunningServer, type ServerOptions } from './server.ts'

@@ -68,10 +68,16 @@ async function readText(request: Request, limit: number): Promise<string> {
   if (request.body === null) return ''
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of request.body) {
-    length += chunk.length
-    if (length > limit) throw tooLarge()
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request.body) {
+      length += chunk.length
+      if (length > limit) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof ApiError) throw error
+    // Nobody is there to read this; it is no fault of the service.
+    throw new ApiError(400, 'incomplete_body', 'the body ended before it was complete')
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))

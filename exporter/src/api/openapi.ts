@@ -34,6 +34,7 @@ export interface OpenApiDocument {
   readonly servers: readonly object[]
   readonly tags: readonly { readonly name: string; readonly description: string }[]
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly security: readonly object[]
   readonly components: object
 }
 
@@ -49,6 +50,7 @@ const TAG_OF: Readonly<Record<string, string>> = { ingest: 'data', collect: 'dat
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'The request is malformed or says something impossible',
+  401: 'Without a credential, or with one that is not valid',
   403: 'Not from here, or not by this caller',
   404: 'There is no such target',
   405: 'Another method is meant',
@@ -59,7 +61,7 @@ const REASONS: Readonly<Record<number, string>> = {
   500: 'Unexpected; the log has it under the request id',
   503: 'Not at the moment',
 }
-const EVERY_ROUTE = [400, 403, 405, 500]
+const EVERY_ROUTE = [400, 401, 403, 405, 429, 500, 503]
 
 export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
   const paths: Record<string, Record<string, Operation>> = {}
@@ -75,7 +77,8 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       version,
       description:
         'Anomaly scores, explanations and failure forecasts of hosts and services. Reading routes may be open to the ' +
-        'network by configuration; a route that changes or costs something answers this host only.',
+        'network by configuration; a route that changes or costs something needs a credential with its scope (x-scope), or, ' +
+        'while there are no credentials, a request of this host itself.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -83,7 +86,17 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       .filter(([name]) => used.has(name))
       .map(([name, description]) => ({ name, description })),
     paths,
+    // Either of them, or neither where reading is open.
+    security: [{}, { bearer: [] }, { basic: [] }],
     components: {
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key (portent keys create) or a token (auth.jwt)',
+        },
+        basic: { type: 'http', scheme: 'basic', description: 'A user of the web configuration; may read' },
+      },
       schemas: { Error: jsonSchema(errorSchema, 'output') },
       responses: {
         Error: {

@@ -1,10 +1,11 @@
 /** The routes that Prometheus, orchestrators and operators expect outside the API: metrics, health, readiness, reload. */
-import type { Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import type { ApiDeps } from './deps.ts'
 import { ApiError } from './errors.ts'
-import { direct, type Env, guard, refuseOtherMethods } from './http.ts'
+import { direct, type Env } from './http.ts'
 import { readQuery } from './input.ts'
 import { landingPage } from './landing.ts'
+import type { Mount } from './mount.ts'
 import { negotiate } from './negotiate.ts'
 
 const PLAIN = 'text/plain; charset=utf-8'
@@ -12,11 +13,11 @@ const PLAIN = 'text/plain; charset=utf-8'
 /** Asked often, by machines. */
 export const directPaths = (deps: ApiDeps): string[] => [deps.telemetryPath ?? '/metrics', '/-/healthy', '/-/ready']
 
-export function bindOperations(app: Hono<Env>, deps: ApiDeps): void {
+export function bindOperations(mount: Mount, deps: ApiDeps): void {
   const telemetryPath = deps.telemetryPath ?? '/metrics'
 
   // Query parameters are let through here: Prometheus adds those of `params:` in its scrape configuration.
-  app.get(telemetryPath, guard(deps, telemetryPath, 'read'), async (c) => {
+  mount.add('GET', telemetryPath, 'read', async (c) => {
     const { format, version, gzip } = negotiate(c.req.header('accept'), c.req.header('accept-encoding'))
     const { body, contentType, encoding } = await deps.metricsText(format, gzip)
     return direct(c, body, {
@@ -26,19 +27,16 @@ export function bindOperations(app: Hono<Env>, deps: ApiDeps): void {
       ...(encoding !== null && { 'Content-Encoding': encoding }),
     })
   })
-  refuseOtherMethods(app, telemetryPath, ['GET'])
 
-  app.get('/-/healthy', guard(deps, '/-/healthy', 'open'), (c) => plain(c, 'Portent is Healthy.\n'))
-  refuseOtherMethods(app, '/-/healthy', ['GET'])
+  mount.add('GET', '/-/healthy', 'open', async (c) => plain(c, 'Portent is Healthy.\n'))
 
-  app.get('/-/ready', guard(deps, '/-/ready', 'open'), (c) => {
+  mount.add('GET', '/-/ready', 'open', async (c) => {
     const reason = deps.notReady()
     if (reason !== null) throw new ApiError(503, 'not_ready', `Portent is not ready: ${reason}`)
     return plain(c, 'Portent is Ready.\n')
   })
-  refuseOtherMethods(app, '/-/ready', ['GET'])
 
-  app.post('/-/reload', guard(deps, '/-/reload', 'write'), async (c) => {
+  mount.add('POST', '/-/reload', 'admin', async (c) => {
     readQuery(new URL(c.req.url).searchParams, undefined)
     const outcome = await deps.reload()
     if (!outcome.ok) {
@@ -46,16 +44,14 @@ export function bindOperations(app: Hono<Env>, deps: ApiDeps): void {
     }
     return c.json({ applied: outcome.applied ?? [], need_restart: outcome.needRestart ?? [] })
   })
-  refuseOtherMethods(app, '/-/reload', ['POST'])
 
   if (telemetryPath === '/') return
-  app.get('/', guard(deps, '/', 'read'), (c) => {
+  mount.add('GET', '/', 'read', async (c) => {
     const { html, contentSecurityPolicy } = landingPage(deps, telemetryPath)
     c.header('Content-Security-Policy', contentSecurityPolicy)
     c.header('Content-Type', 'text/html; charset=utf-8')
     return c.body(html)
   })
-  refuseOtherMethods(app, '/', ['GET'])
 }
 
 function plain(c: Context<Env>, text: string) {

@@ -1,9 +1,9 @@
 /** A route as data: what it takes, what it answers, who may call it. */
 import type { z } from 'zod'
+import type { Caller, Scope } from '../access/index.ts'
 import type { ApiDeps } from './deps.ts'
 
-/** read: anyone who may read. write, admin: changes state. Every route says which. */
-export type Scope = 'read' | 'write' | 'admin'
+export type { Scope }
 
 export interface RouteContext<P, Q, B> {
   readonly deps: ApiDeps
@@ -12,16 +12,19 @@ export interface RouteContext<P, Q, B> {
   readonly body: B
   /** Time of the request, Unix ms. */
   readonly now: number
+  /** Who asks; they hold the route's scope. */
+  readonly caller: Caller
 }
 
 interface Described {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Under /api/v1; parameters are `:name`. */
   readonly path: `/${string}`
+  /** What a caller must hold: see access/roles.ts. */
   readonly scope: Scope
   readonly summary: string
   readonly description: string
-  /** The statuses it answers besides 200 and those every route has (400, 403, 405, 500). */
+  /** The statuses it answers besides 200 and those every route has (400, 401, 403, 405, 429, 500, 503). */
   readonly errors: readonly number[]
   /** A body that the route takes, for its documentation; a function where it depends on the time. */
   readonly example?: unknown

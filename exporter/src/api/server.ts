@@ -2,6 +2,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import type { WebTls } from '../access/index.ts'
 import { ApiError, errorBody } from './errors.ts'
 
 export interface ServerOptions {
@@ -16,10 +17,14 @@ export interface ServerOptions {
   readonly connectionsCheckingInterval?: number
   /** ms that an idle connection is kept. Default 65 s: longer than the usual scrape interval of a minute. */
   readonly keepAliveTimeout?: number
+  /** ms without a byte in either direction, after which a client that does not take its answer is given up. Default 2 min. */
+  readonly stalledTimeout?: number
   /** Default 16,384. More are refused at once. */
   readonly maxConnections?: number
   /** ms that requests in flight have to be answered once stopped. Default 3 s. */
   readonly stopGrace?: number
+  /** Absent: plain HTTP. */
+  readonly tls?: WebTls
   /** For an error on the server or a socket that no request can be blamed for. */
   readonly onError?: (error: Error) => void
 }
@@ -27,6 +32,8 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly address: AddressInfo
   readonly url: string
+  /** Other certificates, or another demand on clients, for connections from now on; no effect on plain HTTP. */
+  setTls(tls: WebTls): void
   /** Stops accepting, lets what is in flight be answered, then closes everything. The second call waits for the first. */
   stop(): Promise<void>
 }
@@ -40,21 +47,24 @@ export async function createServer(app: App, options: ServerOptions): Promise<Ru
   const inFlight = new Set<ServerResponse>()
   let stopping: Promise<void> | null = null
 
-  const server = createHttpServer(
-    {
-      headersTimeout: options.headersTimeout ?? 10_000,
-      requestTimeout: options.requestTimeout ?? 30_000,
-      connectionsCheckingInterval: options.connectionsCheckingInterval ?? 2_000,
-      keepAliveTimeout: options.keepAliveTimeout ?? 65_000,
-      maxHeaderSize: 16_384,
-    },
-    (request: IncomingMessage, response: ServerResponse) => {
-      inFlight.add(response)
-      response.once('close', () => inFlight.delete(response))
-      if (stopping !== null) response.setHeader('Connection', 'close')
-      void listener(request, response)
-    },
-  )
+  const deadlines = {
+    headersTimeout: options.headersTimeout ?? 10_000,
+    requestTimeout: options.requestTimeout ?? 30_000,
+    connectionsCheckingInterval: options.connectionsCheckingInterval ?? 2_000,
+    keepAliveTimeout: options.keepAliveTimeout ?? 65_000,
+    maxHeaderSize: 16_384,
+  }
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    inFlight.add(response)
+    response.once('close', () => inFlight.delete(response))
+    if (stopping !== null) response.setHeader('Connection', 'close')
+    void listener(request, response)
+  }
+  // Loaded only where it is used: TLS takes a few megabytes.
+  const secured =
+    options.tls === undefined ? null : (await import('./tls.ts')).createTlsServer(options.tls, deadlines, answer)
+  const server = secured?.server ?? createHttpServer(deadlines, answer)
+  server.setTimeout(options.stalledTimeout ?? 120_000)
   server.maxConnections = options.maxConnections ?? 16_384
   server.on('clientError', answerClientError)
   await listen(server, options)
@@ -64,7 +74,8 @@ export async function createServer(app: App, options: ServerOptions): Promise<Ru
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return {
     address,
-    url: `http://${host}:${address.port}`,
+    url: `${secured === null ? 'http' : 'https'}://${host}:${address.port}`,
+    setTls: (tls) => secured?.setTls(tls),
     stop() {
       stopping ??= stop(server, inFlight, options.stopGrace ?? 3_000)
       return stopping
@@ -111,7 +122,8 @@ function refuse(): Response {
 
 /** What is no HTTP, or came too slowly, gets the one error shape too, and the connection ends. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket | import('node:stream').Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // A broken handshake cannot be answered.
+  if (error.code === 'ECONNRESET' || !socket.writable || /^ERR_(SSL|TLS)_/.test(error.code ?? '')) {
     socket.destroy()
     return
   }

@@ -1,5 +1,6 @@
 /** For tests: everything the API needs, in memory. */
 import { type DriftStatus, HOST_SIGNALS } from '@portent/core'
+import { scriptedAccess } from '../access/testing.ts'
 import { NOW, scriptedAlert, scriptedHost, scriptedPublisher } from '../publish/testing.ts'
 import type { Assessment } from '../types.ts'
 import type { ApiDeps, HistoryQuery, ModelFacts, PushedRow, ReloadOutcome, ScoreTable } from './deps.ts'
@@ -48,7 +49,7 @@ export const DRIFTED: DriftStatus = {
 }
 
 /** `remote` is where requests come from; change the other fields to script what the rooms behind answer. */
-export function scriptedApi(over: Partial<ApiDeps> = {}) {
+export function scriptedApi(over: Partial<ApiDeps> = {}, loopback = true) {
   const { publisher, self } = scriptedPublisher()
   const assessments = new Map<string, Assessment | null>([
     ['host', scriptedHost()],
@@ -61,7 +62,8 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
   )
   const state = {
     remote: '127.0.0.1' as string | undefined,
-    openReads: true,
+    /** Settings, keys, users and tokens: see access/testing.ts. */
+    access: scriptedAccess(loopback, NOW),
     notReady: null as string | null,
     reload: { ok: true, applied: ['log.level'] } as ReloadOutcome,
     alerts: Array.from({ length: 5 }, (_, i) => scriptedAlert({ id: 5 - i })),
@@ -81,7 +83,7 @@ export function scriptedApi(over: Partial<ApiDeps> = {}) {
     version: '0.1.0',
     log: { debug: log('debug'), warn: log('warn'), error: log('error') },
     scoreIntervalSeconds: 10,
-    openReads: () => state.openReads,
+    access: state.access,
     maxBodyBytes: () => 1 << 20,
     metricsText: (format, gzip) => publisher.text(format, gzip),
     observeRequest: (route, method, code, seconds) => {

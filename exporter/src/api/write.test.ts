@@ -419,7 +419,7 @@ t.test('the page of the API shows every operation, loads nothing and runs nothin
   }
   t.match(await (await send('/')).text(), 'href="/api/v1/docs"')
   state.remote = '192.0.2.1'
-  state.openReads = false
+  state.access.settings.openReads = false
   t.equal((await send(`${API}/docs`)).status, 403)
   t.equal((await send(`${API}/docs`, { method: 'POST' })).status, 405)
 })

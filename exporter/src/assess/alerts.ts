@@ -7,9 +7,14 @@ import { SEVERITIES, type Severity } from '../types.ts'
 const CALM_ROWS = 6
 
 export class Escalation {
-  #level: Severity = 'none'
+  #level: Severity
   /** Severities of the last rows, worst within the calm rows decides what the state falls back to. */
   readonly #recent: Severity[] = []
+
+  /** @param before of the target's last row, as before a restart */
+  constructor(before: Severity = 'none') {
+    this.#level = before
+  }
 
   /** @returns the state that was left when this row escalates to warning or critical, else null */
   step(severity: Severity): Severity | null {

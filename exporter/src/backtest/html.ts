@@ -83,15 +83,15 @@ function ruleTable({ rules }: Backtest): string {
 }
 
 function resourceSection(one: ResourceResult, result: Backtest): string {
-  const { title, resource, reached, rules } = one
+  const { title, kind, reached, rules } = one
+  const action = actionFor({ kind, limit: { capacity: 1, direction: 'up' } })
   const known = one.levels.used.filter(Number.isFinite)
   const range = `${percent(known.reduce((a, b) => Math.min(a, b), 1))} to ${percent(known.reduce((a, b) => Math.max(a, b), 0))} used`
   const when = reached.length === 0 ? 'limit not reached' : `limit reached at ${reached.map(instant).join(', ')}`
   const own = rules
     .filter(({ rule }) => rule.own)
     .flatMap(({ rule, judged }) => judged.firings.map((f) => [rule.name, f] as const))
-  const fired =
-    own.length > 0 ? `${firingTable(own)}<p class="pale">What to do: ${escapeHtml(actionFor(resource))}.</p>` : ''
+  const fired = own.length > 0 ? `${firingTable(own)}<p class="pale">What to do: ${escapeHtml(action)}.</p>` : ''
   const others = rules
     .filter(({ rule }) => !rule.own)
     .flatMap(({ rule, judged }) => judged.firings.map((f) => [rule.name, f] as const))

@@ -4,7 +4,7 @@
  */
 import type { TimedRow } from '@portent/core'
 import type { OnnxModel } from '../detect/model.ts'
-import { failureModelOf, failureOutlook } from '../outlook/failure.ts'
+import { failureModelOf, failureOutlook, withExhaustion } from '../outlook/failure.ts'
 import type { OutlookPlan } from '../outlook/plan.ts'
 import { TargetOutlook } from '../outlook/target.ts'
 import { exhaustionSentence } from '../outlook/words.ts'
@@ -115,7 +115,8 @@ export async function predict(
     const features = outlook.failureFeatures(tracked)
     if (features === null || model === null || failing === null || failure === null) continue
     // One block a call: the kernels of another batch size may round differently.
-    const probabilities = await model.failure(features, 1)
+    const modelled = await model.failure(features, 1)
+    const probabilities = withExhaustion(failing, features, modelled, (s) => outlook.usedUp(tracked, s))
     const { event, reasons, confidence } = failureOutlook(failing, features, probabilities, outlook.failureTrust)
     failure.at.push(at)
     failure.probabilities.push(Array.from(probabilities))

@@ -4,7 +4,7 @@
  */
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
@@ -180,7 +180,8 @@ async function run(job: Job, folder: string, io: Io): Promise<void> {
     io.err(`portent backtest: replaying ${recording.table.rows} rows\n`)
     const result = await replayed({ recording, trained, failure, notes })
     const [html, json] = ['report.html', 'report.json'].map((name) => join(job.out, name)) as [string, string]
-    mkdirSync(job.out, { recursive: true })
+    // Where only the last folder is missing, not recursively: that never ends in a file system that makes no folders.
+    if (!existsSync(job.out)) mkdirSync(job.out, { recursive: !existsSync(dirname(job.out)) })
     await writeWhole([html, json], ([page, numbers]) => {
       page?.write(htmlOf(result))
       numbers?.write(jsonOf(result))

@@ -165,7 +165,7 @@ t.test('what cannot be predicted is not', async (t) => {
     [0, /disk: a capacity of 0 cannot be filled/, (x) => x],
     [null, /disk: no capacity is given/, (x) => x],
     [0.2, /^$/, (x) => x],
-    [1, /disk only ever grows, far beyond its capacity: a counter, not a level/, (x) => 1e6 * x],
+    [1, /disk only ever grows, far beyond its capacity of 1: a counter, or another unit/, (x) => 1e6 * x],
   ]
   for (const [capacity, told, scale] of limits) {
     const signals = { ...SIGNALS, signals: { disk: { ...SIGNALS.signals.disk, capacity } } }
@@ -208,6 +208,8 @@ t.test('what is wrong with the files or the flags is said, and nothing is writte
     t.equal(code, 1, err)
     t.match(err, message)
   }
+  const overwrites = await call('forecast', '--data=a', '--signals=b', '--failure=a')
+  t.match(overwrites, { code: 2, err: /would be overwritten/ })
   for (const flags of [['--horizons=0'], ['--horizons=3600,x'], ['--horizons='], ['--data=x']]) {
     t.equal((await call('forecast', ...flags)).code, 2, flags.join(' '))
   }

@@ -106,6 +106,9 @@ function readFlags(argv: readonly string[], cwd: string): Job | null {
   if (files.length === 0) throw new Error(`at least one of ${OUTPUTS.map((o) => `--${o}`).join(', ')} is needed`)
   if (new Set(files).size < files.length) throw new Error('two outputs name the same file')
   const bundle = values.bundle ? resolve(cwd, values.bundle) : null
+  for (const input of [path('data'), path('signals')]) {
+    if (files.includes(input)) throw new Error(`${input} would be overwritten by what is predicted from it`)
+  }
   return { data: path('data'), signals: path('signals'), bundle, horizons: [...new Set(horizons)], out }
 }
 
@@ -119,7 +122,12 @@ async function run({ data, signals: signalsPath, bundle, horizons, out }: Job, i
   if (missing.length > 0) say(data, `no column for ${missing.join(', ')}: never seen`)
   if (table.columns.length === 0) throw new Error(`${data}: no column is a signal of ${signalsPath}`)
   const counters = signals.signals.filter(({ name, limit }) => limit !== null && isCounter(table, name, limit.capacity))
-  for (const { name } of counters) say(data, `${name} only ever grows, far beyond its capacity: a counter, not a level`)
+  for (const { name, limit } of counters) {
+    say(
+      data,
+      `${name} only ever grows, far beyond its capacity of ${limit?.capacity}: a counter, or another unit (percent?)`,
+    )
+  }
 
   const model = out.failure === undefined && bundle === null ? null : await loadModel(bundle)
   try {
@@ -186,6 +194,7 @@ interface Writing {
 
 async function write({ model, table, signals, horizons, out, warn }: Writing) {
   const { replayOutlook, rowsOf, writeWhole } = await import('../replay/index.ts')
+  const { withExhaustion } = await import('../outlook/index.ts')
   const scores = model && (await scoresOf(model, table, signals, warn))
   const wanted = OUTPUTS.filter((name) => out[name] !== undefined)
   return writeWhole(
@@ -214,7 +223,8 @@ async function write({ model, table, signals, horizons, out, warn }: Writing) {
         const failure = model?.manifest.failure
         if (files.failure === undefined || block.failure === null || !failure) continue
         // One block a call: the kernels of another batch size may round differently.
-        const probabilities = await model.failure(block.failure, 1)
+        const modelled = await model.failure(block.failure, 1)
+        const probabilities = withExhaustion(failure, block.failure, modelled, block.usedUp)
         failure.horizons_seconds.forEach((horizon, h) => {
           files.failure?.write(`${block.at},${horizon},${probabilities[h]}\n`)
           counts.probabilities++

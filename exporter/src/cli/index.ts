@@ -45,6 +45,11 @@ export const COMMANDS: readonly Command[] = [
     run: async (argv, io) => (await import('./simulate.ts')).simulate(argv, io),
   },
   {
+    name: 'keys',
+    summary: 'Make, list and revoke API keys',
+    run: async (argv, io) => (await import('./keys.ts')).keys(argv, io),
+  },
+  {
     name: 'check-config',
     summary: 'Check a configuration file, or print an example',
     run: async (argv, io) => (await import('./check-config.ts')).checkConfig(argv, io),

@@ -104,13 +104,32 @@ t.test('the defaults are those that are documented', async (t) => {
       headers_timeout: 10_000,
       request_timeout: 30_000,
       open_reads: true,
+      cors_origins: [],
+    },
+    auth: {
+      required: false,
+      jwt: {
+        algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+        roles_claim: 'roles',
+        roles: [],
+        clock_tolerance: 30_000,
+        jwks_timeout: 3000,
+        jwks_max_age: 600_000,
+      },
     },
     forecast: { limits: [] },
     collector_raw: false,
     shap_features: false,
     simulate: { hosts: 0, faults_per_day: 1 },
     log: { level: 'info', format: 'json', file: { max_size: 10_485_760, max_files: 5 } },
-    limits: { forecasts: 2000, targets: 1000, series_per_target: 150 },
+    limits: {
+      forecasts: 2000,
+      targets: 1000,
+      requests_per_second: 100,
+      request_burst: 1000,
+      failed_logins_per_minute: 10,
+      series_per_target: 150,
+    },
   })
 })
 
@@ -195,7 +214,7 @@ t.test('flags come as --flag=value, --flag value, --switch and --no-switch', asy
 t.test('every wrong flag is told, with the nearest known one', async (t) => {
   const argv = ['--web.listen-adress=:9', '--frob', 'x', '--log.level', 'info', '--log.level=warn', 'stray', '-x', '--']
   t.strictSame(
-    messages({ argv: [...argv, '--no-collector.raw=true', '--collectors.disabled=cpu', '--web.config.file=x'] }),
+    messages({ argv: [...argv, '--no-collector.raw=true', '--collectors.disabled=cpu', '--web.config.fil=x'] }),
     [
       '--web.listen-adress: unknown flag (did you mean --web.listen-address?)',
       '--frob: unknown flag',
@@ -205,7 +224,7 @@ t.test('every wrong flag is told, with the nearest known one', async (t) => {
       '--: unexpected argument',
       '--no-collector.raw: takes no value',
       '--collectors.disabled: collectors.disabled is a list: set it in the configuration file',
-      '--web.config.file: unknown flag (did you mean --config.file?)',
+      '--web.config.fil: unknown flag (did you mean --web.config.file?)',
     ],
   )
   t.strictSame(messages({ argv: ['--log.level'] }), ['--log.level: needs a value'])
@@ -314,7 +333,8 @@ t.test('the example without its comment signs names every key and has the defaul
   if (!result.ok) return t.fail(result.errors.map(formatConfigError).join('\n'))
   const { config, sources } = result
   for (const { path } of LEAVES) t.match(sources[path], /^etc\/portent\.yml:\d+$/, path)
-  const { external_url, ...web } = config.web
+  const { external_url, config_file, ...web } = config.web
+  const { keys, issuer, audience, ...jwt } = config.auth.jwt
   const { path, ...file } = config.log.file
   const defaults = good({})
   t.strictSame(
@@ -324,15 +344,21 @@ t.test('the example without its comment signs names every key and has the defaul
       bundle: defaults.bundle,
       store: { ...config.store, path: defaults.store.path },
       web,
+      auth: { ...config.auth, jwt },
       log: { ...config.log, file },
     },
     defaults,
   )
   t.same([external_url, path], ['https://portent.example.org/', '/var/log/portent/portent.log'])
+  t.match([config_file, keys, issuer, audience], ['/etc/portent/web.yml', /^https:/, /^https:/, 'portent'])
   const probes = exampleConfig()
     .replace(/^ {4}#probes: \[\]$/m, '')
-    .replaceAll(/^ {4}# {3}(?=probes:| {2}- \{)/gm, '    ')
+    .replaceAll(/^ {4}# {3}(?=probes:| {2}- \{ name)/gm, '    ')
   t.equal(good({ yaml: probes }).collectors.response.probes.length, 2, 'the probes shown are valid')
+  const roles = exampleConfig()
+    .replace(/^ {4}#roles: \[\]$/m, '')
+    .replaceAll(/^ {4}# {3}(?=roles:| {2}- \{ value)/gm, '    ')
+  t.equal(good({ yaml: roles }).auth.jwt.roles.length, 2, 'the roles shown are valid')
 })
 
 t.test('durations and sizes have units, or are seconds and bytes', async (t) => {

@@ -22,7 +22,7 @@ function entry(key: Key): string[] {
   if (key.kind === 'section') return ['', `${indent}# ${key.description}`, `${indent}${name}:`]
   const hint = key.example === undefined ? '' : ` Default: ${key.default ?? 'none'}.`
   const notes = (key.notes ?? []).map((line) => `${indent}#   ${line}`)
-  const value = /^[:[]./.test(shown(key)) && shown(key) !== '[]' ? JSON.stringify(shown(key)) : shown(key)
+  const value = /^[:[]./.test(shown(key)) && key.kind !== 'list' ? JSON.stringify(shown(key)) : shown(key)
   return [`${indent}# ${key.description}.${hint}`, ...notes, `${indent}#${name}: ${value}`]
 }
 

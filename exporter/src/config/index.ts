@@ -9,7 +9,15 @@ export {
   type Sources,
 } from './load.ts'
 export { applyReloadable, type ConfigDiff, diffReloadable, RELOADABLE, type ReloadResult } from './reload.ts'
-export { type Config, DEFAULT_PORT, defaultTargetName, type LogConfig, type Probe, shippedBundle } from './schema.ts'
+export {
+  type Config,
+  DEFAULT_PORT,
+  defaultTargetName,
+  type LogConfig,
+  type Probe,
+  ROLES,
+  shippedBundle,
+} from './schema.ts'
 export { Secret, secretValues } from './secret.ts'
 export {
   formatDuration,

@@ -102,11 +102,17 @@ export const text = (
 export const optionalText = (schema: z.ZodType<string, string>, info: Omit<About, 'kind'> & { kind?: 'path' }) =>
   describe(schema.exactOptional(), { kind: 'string', ...info })
 
-export const list = <T extends z.ZodType>(element: T, expected: string, description: string, more: More = {}) =>
-  describe(z.array(element, { error: expected }).max(1000, { error: 'at most 1000 entries' }).prefault([]), {
+export const list = <T extends z.ZodType>(
+  element: T,
+  expected: string,
+  description: string,
+  more: More = {},
+  fallback: z.input<T>[] = [],
+) =>
+  describe(z.array(element, { error: expected }).max(1000, { error: 'at most 1000 entries' }).prefault(fallback), {
     kind: 'list',
     description,
-    default: '[]',
+    default: `[${fallback.join(', ')}]`,
     ...more,
   })
 
@@ -136,6 +142,21 @@ export const httpUrl = checked((value) => {
   const url = new URL(value)
   return /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
 }, 'an http or https URL without user name and password')
+
+/** Keys that anybody on the way could replace prove nothing: https, or this host itself. */
+export const keysPlace = checked((value) => {
+  if (value.startsWith('/')) return !value.includes('\0')
+  if (!URL.canParse(value)) return false
+  const { protocol, hostname, username, password, hash } = new URL(value)
+  if (username !== '' || password !== '' || hash !== '') return false
+  return protocol === 'https:' || (protocol === 'http:' && /^(127\.0\.0\.1|\[::1\]|localhost)$/.test(hostname))
+}, 'an https URL (http on loopback) without user name and password, or an absolute path')
+
+/** As a browser sends it. */
+export const origin = checked(
+  (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
+  'an origin such as https://portal.example.org',
+)
 
 export const regularExpression = checked((value) => {
   try {

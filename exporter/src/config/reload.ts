@@ -9,6 +9,12 @@ export const RELOADABLE: readonly string[] = [
   'bundle.path',
   'store.raw_retention',
   'store.minute_retention',
+  'web.open_reads',
+  'web.cors_origins',
+  'auth',
+  'limits.requests_per_second',
+  'limits.request_burst',
+  'limits.failed_logins_per_minute',
   'log.level',
 ]
 

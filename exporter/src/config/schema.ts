@@ -10,9 +10,11 @@ import {
   filePath,
   httpUrl,
   integer,
+  keysPlace,
   list,
   listenAddress,
   optionalText,
+  origin,
   printable,
   regularExpression,
   section,
@@ -48,6 +50,33 @@ const probeName = checked(
 const probeTimeout = duration('1s', ['10ms', '60s'], 'Time after which the probe has failed')
 const port = z.int({ error: 'a port from 1 to 65535' })
 const status = z.int({ error: 'an HTTP status from 100 to 599' })
+
+/** From least to most. */
+export const ROLES = ['viewer', 'operator', 'admin'] as const
+
+export const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'HS256',
+  'HS384',
+  'HS512',
+] as const
+
+const roleOfValue = z.strictObject(
+  {
+    value: printable(256),
+    role: z.enum(ROLES, { error: `one of ${ROLES.join(', ')}` }),
+  },
+  { error: 'value and role' },
+)
 
 const limit = z.strictObject(
   {
@@ -173,10 +202,61 @@ export const configSchema = z
         max_body: size('1MiB', ['1KiB', '64MiB'], 'Largest request body'),
         headers_timeout: duration('10s', ['1s', '5m'], 'Time in which the headers of a request must have arrived'),
         request_timeout: duration('30s', ['1s', '10m'], 'Time in which a whole request must have arrived'),
-        open_reads: boolean(true, 'Whether reading routes answer requests that come from beyond loopback'),
+        open_reads: boolean(
+          true,
+          'Whether reading routes need no credential; users in web.config_file close them all the same',
+        ),
+        cors_origins: list(
+          origin,
+          'a list of origins',
+          'Origins whose pages may call this service, as in https://portal.example.org',
+        ),
+        config_file: optionalText(filePath, {
+          kind: 'path',
+          description: 'TLS, client certificates, users and headers, in the format of the Prometheus exporter-toolkit',
+          example: '/etc/portent/web.yml',
+          flag: 'web.config.file',
+        }),
         external_url: optionalText(httpUrl, {
           description: 'URL under which people reach this service, for links',
           example: 'https://portent.example.org/',
+        }),
+      }),
+      auth: section('Who may change something, besides the API keys of portent keys.', {
+        required: boolean(false, 'Whether changes need a credential even on loopback and before there is one'),
+        jwt: section('Bearer tokens of an identity provider: taken where keys is set.', {
+          keys: optionalText(keysPlace, {
+            description:
+              "URL of the provider's JWK set, or a file: a public key in PEM, a JWK set, the secret of an HS algorithm",
+            example: 'https://id.example.org/.well-known/jwks.json',
+          }),
+          issuer: optionalText(printable(512), {
+            description: 'What iss of a token must be',
+            example: 'https://id.example.org/',
+          }),
+          audience: optionalText(printable(512), {
+            description: 'What aud of a token must hold',
+            example: 'portent',
+          }),
+          algorithms: list(
+            z.enum(ALGORITHMS, { error: `one of ${ALGORITHMS.join(', ')}` }),
+            'a list of algorithms',
+            `Algorithms of signatures that are taken: ${ALGORITHMS.join(', ')}; those of HS with a file only`,
+            {},
+            ['RS256', 'PS256', 'ES256', 'EdDSA'],
+          ),
+          roles_claim: text(printable(128), 'roles', {
+            description: 'Claim that gives the role; a.b is b within a',
+          }),
+          roles: list(
+            roleOfValue,
+            'a list of values and roles',
+            'What the values of that claim mean; without any, the values are viewer, operator and admin themselves',
+            { notes: ['roles:', '  - { value: sre, role: operator }', '  - { value: platform, role: admin }'] },
+          ),
+          clock_tolerance: duration('30s', ['0s', '5m'], "Difference between the provider's clock and this one"),
+          jwks_timeout: duration('3s', ['100ms', '30s'], 'Time after which fetching the keys has failed'),
+          jwks_max_age: duration('10m', ['10s', '24h'], 'How long fetched keys are used'),
         }),
       }),
       forecast: section('What is to come.', {
@@ -219,6 +299,13 @@ export const configSchema = z
           'Most signals and resources, of all targets together, that are forecast; each takes some 150 kB',
         ),
         targets: integer(1000, [1, 10_000], 'Most targets; more are refused'),
+        requests_per_second: integer(
+          100,
+          [1, 1_000_000],
+          'Requests a second of one address, and of one credential; this host itself is not limited while there are none',
+        ),
+        request_burst: integer(1000, [1, 1_000_000], 'Requests that may come at once before that'),
+        failed_logins_per_minute: integer(10, [1, 10_000], 'Refused credentials of one address a minute'),
         series_per_target: integer(150, [50, 10_000], 'Most series of one target in the metrics; more are dropped'),
       }),
     },
@@ -307,6 +394,7 @@ function* contradictions(config: Config): Generator<Contradiction> {
       related: 'store.raw_retention',
       message: `at least store.raw_retention (${formatDuration(raw)})`,
     }
+  yield* tokenContradictions(config?.auth?.jwt)
   const ballast = number(config?.store?.ballast)
   if (number(config?.store?.max_size) < 2 * ballast)
     yield {
@@ -321,4 +409,19 @@ function* contradictions(config: Config): Generator<Contradiction> {
       related: 'web.headers_timeout',
       message: `at least web.headers_timeout (${formatDuration(headers)})`,
     }
+}
+
+function* tokenContradictions(jwt: Config['auth']['jwt'] | undefined): Generator<Contradiction> {
+  if (jwt?.keys === undefined) return
+  const related = 'auth.jwt.keys'
+  for (const key of ['issuer', 'audience'] as const)
+    if (jwt[key] === undefined) yield { path: `auth.jwt.${key}`, related, message: `a value, since ${related} is set` }
+  const algorithms: readonly string[] = Array.isArray(jwt.algorithms) ? jwt.algorithms : []
+  const secret = algorithms.filter((algorithm) => String(algorithm).startsWith('HS'))
+  const path = 'auth.jwt.algorithms'
+  if (algorithms.length === 0) yield { path, related, message: `at least one algorithm, since ${related} is set` }
+  else if (secret.length > 0 && !String(jwt.keys).startsWith('/'))
+    yield { path, related, message: 'none of HS: published keys are no secrets' }
+  else if (secret.length > 0 && secret.length < algorithms.length)
+    yield { path, related, message: 'either HS algorithms or others: a public key must never be taken for a secret' }
 }

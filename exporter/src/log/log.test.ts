@@ -263,3 +263,50 @@ t.test('closing a logger twice, or one without a file, is harmless', async (t) =
   await closeLogger(log)
   t.pass()
 })
+
+t.test(
+  'keys, tokens, passwords and private keys are scrubbed wherever they stand, and what is near them stays',
+  async (t) => {
+    const scrub = createScrubber()
+    const random = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v'
+    const key = `ptk_0123456789_${random}`
+    const jwt = `eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.${random}`
+    const hash = `$2b$10$${'a'.repeat(53)}`
+    const pem = `-----BEGIN EC PRIVATE KEY-----\n${random}\n-----END EC PRIVATE KEY-----`
+    for (const secret of [
+      key,
+      jwt,
+      hash,
+      pem,
+      `Basic ${Buffer.from(`user:${random}`).toString('base64')}`,
+      `ptk_${random}`,
+    ])
+      for (const place of [
+        { msg: `refused ${secret} twice` },
+        { path: `/api/v1/targets/${secret}/health`, msg: 'x' },
+        { err: { message: `bad ${secret}`, stack: `Error: ${secret}\n at x`, cause: { headers: [secret] } } },
+        { [secret]: 1 },
+        { headers: { Authorization: secret, cookie: [`a=${secret}`] } },
+      ]) {
+        const line = `${JSON.stringify({ level: 'info', before: 'kept', ...place, after: 'kept' })}\n`
+        const clean = scrub(line)
+        for (const part of [random, secret.slice(-20), jwt.split('.')[1] ?? ''])
+          if (line.includes(part)) t.notOk(clean.includes(part), `${JSON.stringify(place).slice(0, 60)}: ${clean}`)
+        t.match(JSON.parse(clean), { before: 'kept', after: 'kept' })
+      }
+    t.match(scrub(`{"msg":"key ${key} is new"}\n`), 'key ptk_0123456789_<secret> is new')
+    for (const harmless of ['basic training', 'the prefix is ptk_', 'eyJ', 'a basic idea of it', 'costs $2a$'])
+      t.equal(scrub(`{"msg":"${harmless}"}\n`), `{"msg":"${harmless}"}\n`)
+    const start = performance.now()
+    for (const piece of [
+      'ptk_a_',
+      'eyJaaaaaaaa.aaaa.',
+      '$2b$10$',
+      '-----BEGIN PRIVATE KEY-----',
+      'basic  ',
+      'Basic AAAAAA',
+    ])
+      scrub(`${JSON.stringify({ msg: piece.repeat(60_000 / piece.length) })}\n`)
+    t.ok(performance.now() - start < 2000, 'in time that grows with the line')
+  },
+)

@@ -24,7 +24,7 @@ const NAMES = [
 
 const SECRET_KEY = new RegExp(`^(?:${NAMES})$`, 'i')
 
-const SUSPICIOUS = new RegExp(`${NAMES}|bearer|://[^/\\s]{0,512}@`, 'i')
+const SUSPICIOUS = new RegExp(`${NAMES}|bearer|basic |ptk_|eyJ|\\$2[aby]\\$|PRIVATE KEY|://[^/\\s]{0,512}@`, 'i')
 
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // JSON within a text
@@ -36,6 +36,16 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     `$1${SHOWN}`,
   ],
   [/\b(bearer\s+)[\w.~+/=-]{8,}/gi, `$1${SHOWN}`],
+  // user:password in base64; a plain word after `basic` is none
+  [/\b((?:[Bb]asic|BASIC)\s+)(?=[a-z]*[A-Z0-9+/=])[A-Za-z0-9+/]{6,}={0,2}/g, `$1${SHOWN}`],
+  // an API key, whose id may be told; one with a slip in it is close to a real one
+  [/\b(ptk_[0-9a-z]{1,10}_)[0-9A-Za-z_-]{8,}/gi, `$1${SHOWN}`],
+  [/\bptk_[0-9A-Za-z-]{11,}/gi, SHOWN],
+  // a JSON web token
+  [/\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*){0,3}/g, SHOWN],
+  // a bcrypt hash, a private key
+  [/\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}/g, SHOWN],
+  [/-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[\s\S]{0,16384}?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|$)/g, SHOWN],
   // user:password@ of a URL
   [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/@"'\\]{1,512}@/gi, `$1${SHOWN}@`],
 ]

@@ -1,5 +1,13 @@
 /** A failure probability with what is likely to fail and why, in words. */
-import { type FailureSubject, failureReasons, failureTermsOf, type Manifest, type RiskFeature } from '@portent/core'
+import {
+  type FailureSubject,
+  failureProbabilities,
+  failureReasons,
+  failureTermsOf,
+  type Manifest,
+  type RiskFeature,
+  TRUST_COLUMN,
+} from '@portent/core'
 import type { FailureOutlook, HorizonProbability } from '../types.ts'
 
 export type FailureModel = NonNullable<Manifest['failure']>
@@ -65,6 +73,29 @@ const SENTENCES: Readonly<Record<RiskFeature, (value: number) => string>> = {
   storage_exhaustion: used('storage'),
   handles_exhaustion: used('file descriptors'),
   trust: (x) => `trust ${percent(x)}`,
+}
+
+/**
+ * The model's probabilities, but for little trust in what is used up: that rests on the resource's own past, and is not taken
+ * back because other symptoms are not seen.
+ * @param features [H,K]; @param probabilities [H], scaled by trust
+ * @param usedUp probability that a resource is used up within so many seconds
+ */
+export function withExhaustion(
+  model: FailureModel,
+  features: Float64Array,
+  probabilities: ArrayLike<number>,
+  usedUp: (seconds: number) => number,
+): number[] {
+  const trusted = features.slice()
+  const width = features.length / model.horizons_seconds.length
+  for (let at = TRUST_COLUMN; at < trusted.length; at += width) trusted[at] = 1
+  const raw = failureProbabilities(failureTermsOf(model), trusted)
+  let before = 0
+  return model.horizons_seconds.map((seconds, h) => {
+    before = Math.max(before, probabilities[h] as number, Math.min(raw[h] as number, usedUp(seconds)))
+    return before
+  })
 }
 
 /** @param features [H,K] of one target; @param probabilities [H] */

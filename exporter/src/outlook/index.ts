@@ -1,3 +1,4 @@
+export { withExhaustion } from './failure.ts'
 export {
   type FailureScorer,
   OutlookKeeper,

@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Manifest } from '@portent/core'
 import type { FailureOutlook, Outlook, Row, SeriesForecast } from '../types.ts'
-import { failureOutlook } from './failure.ts'
+import { failureOutlook, withExhaustion } from './failure.ts'
 import type { OutlookPlan } from './plan.ts'
 import { resourceOutlooks } from './resources.ts'
 import { HEALTH, type OutlookRow, TargetOutlook } from './target.ts'
@@ -13,7 +13,7 @@ import { HEALTH, type OutlookRow, TargetOutlook } from './target.ts'
 /** Horizons that are series, seconds. */
 export const SERIES_HORIZONS = [900, 3600, 10_800, 21_600, 86_400] as const
 /** Signals whose forecasts are series. */
-export const SERIES_SIGNALS: readonly string[] = [HEALTH, 'cpu_busy', 'memory_used', 'filesystem_used']
+export const SERIES_SIGNALS: readonly string[] = [HEALTH, 'memory_used', 'filesystem_used', 'cpu_busy']
 /** Rows between two predictions of a target, seconds. */
 const PREDICT_SECONDS = 60
 /** A prediction that is older than this is not shown, seconds. */
@@ -65,6 +65,14 @@ interface Kept {
   monotonic: number | undefined
   /** Seconds by which the wall clock is ahead of the time of the outlook: 0 until the clock is stepped. */
   offset: number
+}
+
+interface Predicting {
+  readonly kept: Kept
+  readonly resources: Outlook['resources']
+  readonly features: Float64Array | null
+  readonly trust: number
+  readonly usedUp: (seconds: number) => number
 }
 
 export class OutlookKeeper {
@@ -221,7 +229,7 @@ export class OutlookKeeper {
 
   async #predict(due: readonly { name: string; kept: Kept }[], scorer: FailureScorer | null): Promise<void> {
     if (due.length === 0) return
-    const made: { kept: Kept; resources: Outlook['resources']; features: Float64Array | null; trust: number }[] = []
+    const made: Predicting[] = []
     let since = performance.now()
     for (const { kept } of due) {
       if (performance.now() - since > SLICE_MS) {
@@ -232,7 +240,8 @@ export class OutlookKeeper {
         const tracked = kept.outlook.exhaustions()
         const features = kept.outlook.failureFeatures(tracked)
         const resources = resourceOutlooks(tracked, kept.outlook.at + kept.offset, kept.offset)
-        made.push({ kept, resources, features, trust: kept.outlook.failureTrust })
+        const usedUp = (seconds: number) => kept.outlook.usedUp(tracked, seconds)
+        made.push({ kept, resources, features, trust: kept.outlook.failureTrust, usedUp })
       } catch (error) {
         this.#options.onError(error)
       }
@@ -255,10 +264,7 @@ export class OutlookKeeper {
     })
   }
 
-  async #failures(
-    made: readonly { features: Float64Array | null; trust: number }[],
-    scorer: FailureScorer | null,
-  ): Promise<(FailureOutlook | null)[]> {
+  async #failures(made: readonly Predicting[], scorer: FailureScorer | null): Promise<(FailureOutlook | null)[]> {
     const none = made.map(() => null)
     const model = scorer?.bundle.manifest.failure
     if (scorer === null || model === undefined) return none
@@ -269,11 +275,11 @@ export class OutlookKeeper {
       const probabilities = await scorer.failure(history, ready.length)
       const h = model.horizons_seconds.length
       let i = 0
-      return made.map(({ features, trust }) => {
+      return made.map(({ features, trust, usedUp }) => {
         if (features === null) return null
         const own = probabilities.subarray(i * h, (i + 1) * h)
         i++
-        return failureOutlook(model, features, own, trust)
+        return failureOutlook(model, features, withExhaustion(model, features, own, usedUp), trust)
       })
     } catch (error) {
       this.#options.onError(error)

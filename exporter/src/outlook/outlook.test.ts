@@ -68,10 +68,7 @@ t.test('what runs out is said in one sentence: when, how sure, why, what to do',
   }
   const { whole: _, ...plain } = disk(custom)
   t.match(exhaustionSentence(plain, T0), 'queue_depth likely at its limit in 3 h 10 min')
-  t.match(
-    exhaustionSentence(plain, T0),
-    'falls 7200 an hour since 2026-03-04 11:00 UTC; use less of it, or raise the limit',
-  )
+  t.match(exhaustionSentence(plain, T0), 'falls 7200 an hour since 2026-03-04 11:00 UTC; use less of it, or refill it')
 })
 
 t.test('durations, instants, names and amounts as people say them', async (t) => {
@@ -97,7 +94,7 @@ t.test('durations, instants, names and amounts as people say them', async (t) =>
   t.equal(growth(0.5 / 86_400, 'disk_used_ratio', { amount: 10 * GIB, unit: 'bytes' }), '213 MiB an hour')
   t.equal(growth(0.1 / 86_400, 'memory_used_ratio', undefined), '10 % a day')
   t.equal(growth(0.001 / 86_400, 'inodes_used_ratio', { amount: 1e6, unit: 'inodes' }), '1000 inodes a day')
-  t.match(actionFor('memory'), 'restart it')
+  t.match(actionFor({ kind: 'memory_used_ratio', limit: { capacity: 1, direction: 'up' } }), 'restart it')
 })
 
 t.test('resources are listed soonest first', async (t) => {
@@ -222,7 +219,7 @@ t.test('a target begins with its history, and rows that come meanwhile follow it
   t.match(outlook?.resources, [{ resource: 'memory', capacity: 1 }])
   t.match(
     outlook?.forecasts.map((f) => f.signal),
-    ['health', 'cpu_busy', 'memory_used'],
+    ['health', 'memory_used', 'cpu_busy'],
   )
   t.equal(outlook?.forecasts[0]?.horizons.length, 5)
   t.equal(outlook?.failure, null, 'no bundle has been asked')

@@ -28,7 +28,7 @@ export function resourceOutlooks(tracked: readonly TrackedResource[], now: numbe
         trend,
         state,
         sentence: exhaustionSentence(one, now),
-        action: actionFor(resource),
+        action: actionFor(one),
       }
     })
     .sort((a, b) => soonest(a, b) || (a.resource < b.resource ? -1 : 1))

@@ -171,6 +171,15 @@ export class TargetOutlook {
     }))
   }
 
+  /** Probability that something whose end is a failure is used up within so many seconds. */
+  usedUp(exhaustions: readonly TrackedResource[], seconds: number): number {
+    let most = 0
+    for (const { kind, exhaustion } of exhaustions) {
+      if (kind !== 'other') most = Math.max(most, exhaustion.within(seconds))
+    }
+    return most
+  }
+
   /** Inputs of the failure model [H,K], null until enough is known. */
   failureFeatures(exhaustions: readonly TrackedResource[]): Float64Array | null {
     return this.#failure.features(exhaustions)

@@ -46,16 +46,17 @@ export function resourceName(resource: string): string {
   return group === 'filesystem' ? 'Disk' : group === 'inodes' ? 'Inodes' : name
 }
 
-const ACTIONS: Readonly<Record<string, string>> = {
-  memory: 'find the process that grows and restart it, or add memory',
-  swap: 'find the process that grows and restart it, or add swap',
-  file_descriptors: 'find the process that leaks handles and restart it, or raise its limit',
-  filesystem: 'free space or extend the file system',
-  inodes: 'remove small files that are not needed, or move them to another file system',
+const STORAGE = 'free space or extend the file system'
+const ACTIONS: Readonly<Partial<Record<KindOrOther, string>>> = {
+  memory_used_ratio: 'find the process that grows and restart it, or add memory',
+  swap_used_ratio: 'find the process that grows and restart it, or add swap',
+  file_descriptors_used_ratio: 'find the process that leaks handles and restart it, or raise its limit',
+  disk_used_ratio: STORAGE,
+  inodes_used_ratio: 'remove small files that are not needed, or move them to another file system',
 }
 
-export const actionFor = (resource: string): string =>
-  ACTIONS[groupOf(resource)] ?? 'use less of it, or raise the limit'
+export const actionFor = ({ kind, limit }: Pick<TrackedResource, 'kind' | 'limit'>): string =>
+  ACTIONS[kind] ?? (limit.direction === 'down' ? 'use less of it, or refill it' : 'use less of it, or raise the limit')
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
@@ -91,7 +92,7 @@ export function exhaustionSentence(one: TrackedResource, now: number): string | 
   const { lower, median, upper, trend, state } = exhaustion
   const name = resourceName(resource)
   const verb = limit.direction === 'down' || kind === 'other' ? 'at its limit' : 'full'
-  if (state === 'exhausted') return `${name} is ${verb} now; ${actionFor(resource)}`
+  if (state === 'exhausted') return `${name} is ${verb} now; ${actionFor(one)}`
   if (!Number.isFinite(lower)) return null
   const until = (at: number) => (Number.isFinite(at) ? duration(Math.max(0, at - now)) : 'not at all')
   const when = Number.isFinite(median)
@@ -104,5 +105,5 @@ export function exhaustionSentence(one: TrackedResource, now: number): string | 
       : [
           `${limit.direction === 'down' ? 'falls' : 'grows'} ${growth(trend.perSecond, kind, whole)} since ${clock(trend.since, now)}`,
         ]
-  return [`${when}: ${sure}`, ...why, actionFor(resource)].join('; ')
+  return [`${when}: ${sure}`, ...why, actionFor(one)].join('; ')
 }

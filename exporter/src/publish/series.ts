@@ -197,6 +197,9 @@ function putSignals(
 /** Resources of which something is said although nothing is foreseen: the fullest. */
 const QUIET_RESOURCES = 5
 
+/** States in which nothing can be foreseen. */
+const UNKNOWN = new Set(['too_short', 'no_limit', 'beyond_limit', 'counter'])
+
 /** Share used, where the limit is above; what runs down comes last. */
 const fullness = ({ level, capacity }: ResourceOutlook): number => (capacity > 0 ? level / capacity : 0)
 
@@ -204,7 +207,9 @@ const fullness = ({ level, capacity }: ResourceOutlook): number => (capacity > 0
 function putExhaustion(w: SeriesWriter, { outlook }: Assessment): void {
   if (outlook === null) return
   const foreseen = outlook.resources.filter((r) => r.lower < Number.POSITIVE_INFINITY)
-  const quiet = outlook.resources.filter((r) => !foreseen.includes(r)).sort((a, b) => fullness(b) - fullness(a))
+  // Of what cannot be told, nothing is said: +Inf would be a promise.
+  const known = outlook.resources.filter((r) => !UNKNOWN.has(r.state))
+  const quiet = known.filter((r) => !foreseen.includes(r)).sort((a, b) => fullness(b) - fullness(a))
   const seen = new Set<string>()
   for (const r of [...foreseen, ...quiet.slice(0, Math.max(0, QUIET_RESOURCES - foreseen.length))]) {
     const name = labelOf(r.resource)

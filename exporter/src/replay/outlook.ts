@@ -2,13 +2,15 @@
  * Forecasts, exhaustion and failure probability over a recording, as the service would have made them row by row: strictly
  * causal, asked every five minutes of data.
  */
-import type { TimedRow } from '@portent/core'
+import { KIND_SPECS, type TimedRow } from '@portent/core'
 import type { Depleting, OutlookPlan } from '../outlook/plan.ts'
 import { TargetOutlook } from '../outlook/target.ts'
 import type { RecordedSignals } from './signals-file.ts'
 
 /** Seconds of data between two blocks of predictions, on a grid of Unix time. */
 export const BLOCK_SECONDS = 300
+
+const MOST_OF_A_SHARE = 1.2
 
 export interface OutlookBlock {
   /** Of the newest row, Unix seconds. */
@@ -28,6 +30,8 @@ export interface OutlookBlock {
   /** Inputs of the failure model [H,K], null until enough is known. */
   readonly failure: Float64Array | null
   readonly failureTrust: number
+  /** Probability that something whose end is a failure is used up within so many seconds. */
+  readonly usedUp: (seconds: number) => number
 }
 
 /** Scores of a row by a bundle of its own, where there is one. */
@@ -57,6 +61,8 @@ export function planOf({ signals }: RecordedSignals): OutlookPlan {
         const value = values[name]
         if (kind === 'other' || value === undefined) continue
         const scaled = value * scale
+        // A share far beyond 1 is none: whatever it is, it says nothing of a failure.
+        if (scaled > MOST_OF_A_SHARE * KIND_SPECS[kind].ceiling) continue
         const before = found[kind]
         found[kind] =
           before === undefined ? scaled : kind === 'network_rate' ? before + scaled : Math.max(before, scaled)
@@ -111,6 +117,7 @@ export function* replayOutlook(
       forecasts: forecast ? names.flatMap((signal) => forecastsOf(outlook, signal, horizons)) : [],
       failure: outlook.failureFeatures(tracked),
       failureTrust: outlook.failureTrust,
+      usedUp: (within) => outlook.usedUp(tracked, within),
     }
   }
 }

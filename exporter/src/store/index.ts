@@ -16,6 +16,7 @@ import type { Retention } from './purge.ts'
 import { type Range, type RangeFields, range } from './range.ts'
 import { Session, type StoreLog } from './session.ts'
 import type { AlertQuery } from './tables/alerts.ts'
+import type { StoredKey } from './tables/api_keys.ts'
 import type { StoredAssessment } from './tables/assessments.ts'
 import type { SavedState } from './tables/state.ts'
 import type { Target, TargetKind } from './tables/targets.ts'
@@ -24,6 +25,7 @@ import type { Fate, HistoryEntry } from './writer.ts'
 
 export { StoreError, type StoreErrorKind } from './errors.ts'
 export type { Explained } from './explained.ts'
+export { type KeysFile, openKeysFile } from './keys-file.ts'
 export { lockStore, type StoreLock } from './lock.ts'
 export {
   ASSESSMENT_FIELDS,
@@ -35,6 +37,7 @@ export {
 } from './range.ts'
 export type { StoreLog } from './session.ts'
 export type { AlertQuery } from './tables/alerts.ts'
+export type { StoredKey } from './tables/api_keys.ts'
 export type { StoredAssessment, StoredReasons } from './tables/assessments.ts'
 export type { SavedState } from './tables/state.ts'
 export type { Target, TargetKind } from './tables/targets.ts'
@@ -186,6 +189,15 @@ export class Store {
         const found = tables.targets.find(query.target)
         return found ? tables.alerts.list(found.id, query) : []
       }),
+  }
+
+  readonly keys = {
+    /** Every API key, revoked and expired ones included. Throws StoreError. */
+    all: (): StoredKey[] => this.#session.run('reading API keys', ({ tables }) => tables.apiKeys.all()),
+    /** Notes when a key was used; what fails is logged and counted. */
+    used: (id: string, now: number): void => {
+      this.#session.attempt('noting the use of a key', ({ tables }) => tables.apiKeys.used(id, now))
+    },
   }
 
   readonly history = {

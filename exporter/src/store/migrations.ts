@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { StoreError } from './errors.ts'
 import { ALERTS } from './tables/alerts.ts'
+import { API_KEYS } from './tables/api_keys.ts'
 import { ASSESSMENTS } from './tables/assessments.ts'
 import { ASSESSMENTS_MINUTE, ASSESSMENTS_MINUTE_SHAP } from './tables/assessments_minute.ts'
 import { READINGS } from './tables/readings.ts'
@@ -37,6 +38,7 @@ export const MIGRATIONS: readonly Migration[] = [
     ].join('\n'),
   },
   { version: 2, name: 'explanations of minutes', sql: ASSESSMENTS_MINUTE_SHAP },
+  { version: 3, name: 'API keys', sql: API_KEYS },
 ]
 
 const hasTable = (db: Database, name: string) =>

@@ -93,7 +93,7 @@ t.test('a database of a newer schema, or of another program, is refused and not 
   const foreign = join(path, 'foreign.db')
   new Database(foreign).exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)').close()
   for (const [file, message] of [
-    [newer, /newer\.db has schema version 99, this version knows up to 2/],
+    [newer, /newer\.db has schema version 99, this version knows up to 3/],
     [foreign, /foreign\.db is a database of another program/],
   ] as const) {
     const before = fs.readFileSync(file)

@@ -16,14 +16,15 @@ function memory(options: Partial<StoreOptions> = {}) {
 t.test('migrations run once, in order, and each is recorded', async (t) => {
   const db = new Database(':memory:')
   t.same(migrate(db, 'x', 5, MIGRATIONS.slice(0, 1)), [1])
-  t.same(migrate(db, 'x', 6), [2])
+  t.same(migrate(db, 'x', 6), [2, 3])
   t.same(migrate(db, 'x', 6), [])
-  const more = [...MIGRATIONS, { version: 3, name: 'more', sql: 'CREATE TABLE more (x)' }]
-  t.same(migrate(db, 'x', 7, more), [3])
+  const more = [...MIGRATIONS, { version: 4, name: 'more', sql: 'CREATE TABLE more (x)' }]
+  t.same(migrate(db, 'x', 7, more), [4])
   t.same(db.prepare('SELECT version, at FROM schema_migrations').all(), [
     { version: 1, at: 5 },
     { version: 2, at: 6 },
-    { version: 3, at: 7 },
+    { version: 3, at: 6 },
+    { version: 4, at: 7 },
   ])
   t.same(
     MIGRATIONS.map((m) => m.version),
@@ -34,10 +35,10 @@ t.test('migrations run once, in order, and each is recorded', async (t) => {
 t.test('a migration that fails leaves the schema before it', async (t) => {
   const db = new Database(':memory:')
   migrate(db, 'x', 5)
-  const broken = [...MIGRATIONS, { version: 3, name: 'broken', sql: 'CREATE TABLE more (x); SELECT nonsense' }]
+  const broken = [...MIGRATIONS, { version: 4, name: 'broken', sql: 'CREATE TABLE more (x); SELECT nonsense' }]
   t.throws(() => migrate(db, 'x', 6, broken), /nonsense/)
   t.equal(db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'more'").get(), undefined)
-  t.equal(db.prepare('SELECT max(version) FROM schema_migrations').pluck().get(), 2)
+  t.equal(db.prepare('SELECT max(version) FROM schema_migrations').pluck().get(), 3)
 })
 
 t.test('rows and assessments come back as they went in, and what is absent stays absent', async (t) => {

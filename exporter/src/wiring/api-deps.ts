@@ -1,5 +1,6 @@
 /** What the API asks of the other rooms. */
 import { budgetOf, FEATURE_KINDS, HOST_SIGNALS, type Manifest } from '@portent/core'
+import type { Access } from '../access/index.ts'
 import type { ApiDeps, ForestExplanation, ModelFacts, ShapFeatureValue } from '../api/index.ts'
 import { hintSentence } from '../assess/words.ts'
 import type { InventoryReader } from '../collect/index.ts'
@@ -19,6 +20,7 @@ export interface Rooms {
   readonly version: string
   readonly config: () => Config
   readonly log: Logger
+  readonly access: Access
   readonly cycle: Cycle
   readonly keeper: ScorerKeeper
   readonly outlook: OutlookKeeper
@@ -56,7 +58,7 @@ export function apiDeps(rooms: Rooms): ApiDeps {
     log: rooms.log,
     scoreIntervalSeconds: config().score_interval / 1000,
     telemetryPath: config().web.telemetry_path,
-    openReads: () => config().web.open_reads,
+    access: rooms.access,
     maxBodyBytes: () => config().web.max_body,
 
     metricsText: (format, gzip) => publisher.text(format, gzip),

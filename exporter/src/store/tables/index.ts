@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import { alertsTable } from './alerts.ts'
+import { apiKeysTable } from './api_keys.ts'
 import { assessmentsTable } from './assessments.ts'
 import { assessmentsMinuteTable } from './assessments_minute.ts'
 import { readingsTable } from './readings.ts'
@@ -21,6 +22,7 @@ export function openTables(db: Database) {
     assessments: assessmentsTable(db, signalSets),
     assessmentsMinute: assessmentsMinuteTable(db),
     alerts: alertsTable(db),
+    apiKeys: apiKeysTable(db),
     state: stateTable(db),
   }
 }

@@ -3,8 +3,6 @@
  * not sent by a foreign web page (Host and Origin name loopback, so that a rebound DNS name does not pass) and not passed
  * on by a proxy (whose clients could be anyone).
  */
-import { ApiError } from './errors.ts'
-import type { Scope } from './route.ts'
 
 const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'via'] as const
 const IPV4 = /^127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}$/
@@ -13,6 +11,10 @@ export function isLoopbackAddress(address: string | undefined): boolean {
   if (address === undefined) return false
   return address === '::1' || IPV4.test(address.replace(/^::ffff:/i, ''))
 }
+
+/** The host of a listen address; null: all interfaces. */
+export const isLoopbackHost = (host: string | null): boolean =>
+  host !== null && (isLoopbackAddress(host) || isLoopbackName(host.toLowerCase()))
 
 /** `host` without a port. */
 function isLoopbackName(host: string): boolean {
@@ -37,19 +39,4 @@ function isLoopbackOrigin(origin: string): boolean {
   if (!URL.canParse(origin)) return false
   const { protocol, hostname } = new URL(origin)
   return (protocol === 'http:' || protocol === 'https:') && isLoopbackName(hostname)
-}
-
-/** Throws 403 where a request must not do what `scope` allows. */
-export function authorize(
-  scope: Scope,
-  openReads: boolean,
-  remoteAddress: string | undefined,
-  header: (name: string) => string | undefined,
-): void {
-  if (scope === 'read' && openReads) return
-  const reason = notLocalBecause(remoteAddress, header)
-  if (reason === null) return
-  throw scope === 'read'
-    ? new ApiError(403, 'reads_are_local', `reading is open to this host only (web.open_reads is off): ${reason}`)
-    : new ApiError(403, 'changes_are_local', `a request that changes state must come from this host itself: ${reason}`)
 }

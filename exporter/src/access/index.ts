@@ -1,0 +1,5 @@
+export { Access, type AccessConfig, type AccessLog, type AccessOptions } from './access.ts'
+export { Gate, type GateOptions, type GateSettings, type RequestFacts } from './gate.ts'
+export { Refusal } from './refusal.ts'
+export { type Caller, ROLES, type Role, type Scope } from './roles.ts'
+export type { WebConfig, WebTls } from './web-config.ts'

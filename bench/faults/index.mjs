@@ -105,10 +105,8 @@ async function main() {
     const fields = Object.keys(HOST_SIGNAL_KINDS).join(',')
     const from = answers[0]?.at - 60
     const points = (await get(`history?from=${from}&to=${Date.now() / 1000}&step=10s&fields=${fields}`))?.points ?? []
-    const first = Math.min(...spans.map((s) => s.from))
-    const probabilities = spans.length > 0 ? replay(dir, points, first) : []
-    if (values.json) writeFileSync(values.json, JSON.stringify({ answers, spans, points, probabilities }))
-    report(answers, spans, probabilities)
+    if (values.json) writeFileSync(values.json, JSON.stringify({ answers, spans, points }))
+    report(answers, spans, points, dir)
   } finally {
     clearInterval(asking)
     clear()
@@ -137,37 +135,34 @@ const unix = (iso) => (iso === null || iso === undefined ? Number.POSITIVE_INFIN
 const minutes = (seconds) => (Number.isFinite(seconds) ? `${(seconds / 60).toFixed(1)} min` : 'never')
 const percent = (p) => `${Math.round(100 * p)} %`
 
-function report(answers, spans, probabilities) {
+function report(answers, spans, points, dir) {
+  if (spans.length === 0) return
+  const { probabilities, exhaustions } = replay(dir, points, Math.min(...spans.map((span) => span.from)))
   const line = (name, text) => console.log(`  ${name.padEnd(52)} ${text}`)
   for (const span of spans) {
     const during = answers.filter(({ at }) => at >= span.from && at <= (span.event ?? span.to))
-    const after = answers.filter(({ at }) => at > span.to)
     console.log(`\n${span.name} (${span.about})`)
     if (span.resource !== undefined) {
-      const name = `${span.resource}:${span.mount}`
-      const of = ({ failure }) => failure.resources.find((r) => r.resource === name)
-      const first = during.find((a) => Number.isFinite(unix(of(a)?.lower)))
+      const told = exhaustions.filter(({ signal }) => signal === `${span.resource}_used`)
+      const before = told.filter(({ at }) => at >= span.from && at <= (span.event ?? span.to))
+      const first = before.find((x) => Number.isFinite(x.lower))
       line('from the onset to the first prediction', minutes(first ? first.at - span.from : Number.POSITIVE_INFINITY))
       if (span.event !== null) {
         line('lead of the first prediction', minutes(first ? span.event - first.at : Number.NaN))
-        for (const share of [0.25, 0.5, 0.75]) {
-          const at = span.from + share * (span.event - span.from)
-          const then = during.find((a) => a.at >= at)
-          const { lower, median, upper } = (then && of(then)) ?? {}
-          const [l, m, u] = [lower, median, upper].map(unix)
-          const off = Math.abs(m - span.event) / (span.event - at)
-          const said = `${minutes(m - at)} (${minutes(l - at)} to ${minutes(u - at)})`
-          const covered = l <= span.event && span.event <= u ? 'covered' : 'NOT covered'
+        for (const { at, lower, median, upper } of before.filter((x) => Number.isFinite(x.median))) {
+          const said = `${minutes(median - at)} (${minutes(lower - at)} to ${minutes(upper - at)})`
           line(
-            `at ${percent(share)} of the way, truly ${minutes(span.event - at)} left`,
-            `${said}, ${covered}, off by ${percent(off)}`,
+            `truly ${minutes(span.event - at)} left`,
+            `${said}, ${lower <= span.event && span.event <= upper ? 'covered' : 'NOT covered'}`,
           )
         }
-        const last = during.filter((a) => of(a)?.sentence).at(-1)
-        if (last) line('the last sentence', of(last).sentence)
       }
-      const cured = after.find((a) => !Number.isFinite(unix(of(a)?.lower)))
+      const cured = told.find(({ at, lower }) => at > span.to && !Number.isFinite(lower))
       line('from the cure to the withdrawal', minutes(cured ? cured.at - span.to : Number.POSITIVE_INFINITY))
+      const live = answers.filter(({ at }) => at >= span.from && at <= (span.event ?? span.to))
+      const of = ({ failure }) => failure.resources.find((r) => r.resource === `${span.resource}:${span.mount}`)
+      const sentence = live.map((x) => of(x)?.sentence).findLast(Boolean)
+      if (sentence) line('the last sentence of the service itself', sentence)
     }
     const said = probabilities.filter(({ at }) => at >= span.from && at <= (span.event ?? span.to))
     const most = Math.max(0, ...said.map((p) => p.probability))
@@ -178,7 +173,6 @@ function report(answers, spans, probabilities) {
     line('from the onset to a probability of .2', minutes(told ? told.at - span.from : Number.POSITIVE_INFINITY))
     line('lowest health', String(Math.round(Math.min(...during.map((a) => a.health.health)))))
   }
-  const quiet = answers.filter(({ at }) => spans.every((s) => at < s.from - 1 || at > s.to + 900))
   const calm = probabilities.filter(({ at }) => spans.every((s) => at < s.from - 1 || at > s.to + 900))
   console.log('\nat rest, a quarter of an hour after a fault and later')
   line('largest failure probability within the hour', percent(Math.max(0, ...calm.map((p) => p.probability))))
@@ -186,12 +180,15 @@ function report(answers, spans, probabilities) {
     'share of them of .2 or more',
     percent(calm.filter((p) => p.probability >= 0.2).length / Math.max(1, calm.length)),
   )
-  const foreseen = quiet.filter(({ failure }) => failure.resources.some((r) => r.sentence !== null))
-  line('answers that foresee something to run out', `${foreseen.length} of ${quiet.length}`)
+  const quietly = exhaustions.filter(({ at }) => spans.every((x) => at < x.from - 1 || at > x.to + 900))
+  const foreseen = quietly.filter(({ lower }) => Number.isFinite(lower))
+  line('predictions that something runs out', `${foreseen.length} of ${quietly.length}`)
 }
 
 if (values.report === undefined) await main()
 else {
-  const { answers, spans, probabilities } = JSON.parse(readFileSync(values.report, 'utf8'))
-  report(answers, spans, probabilities)
+  const { answers, spans, points } = JSON.parse(readFileSync(values.report, 'utf8'))
+  const dir = mkdtempSync(join(tmpdir(), 'portent-faults-'))
+  report(answers, spans, points, dir)
+  rmSync(dir, { recursive: true })
 }

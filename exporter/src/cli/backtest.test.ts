@@ -12,28 +12,12 @@ import { predictLinear } from '../backtest/rules.ts'
 import { hostMinutes, openMetricsOf, recordingOf } from '../backtest/testing.ts'
 import { type HistoryEntry, openStore } from '../store/index.ts'
 import { entry } from '../store/testing.ts'
-import { run } from './index.ts'
-import type { Io } from './io.ts'
+import { caller } from './testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portent-backtest-test-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
 
-async function call(...argv: string[]) {
-  const told = { out: '', err: '' }
-  const io = {
-    out(text: string) {
-      told.out += text
-    },
-    err(text: string) {
-      told.err += text
-    },
-    env: process.env,
-    cwd: folder,
-    readFile: () => '',
-    process: { on: () => undefined, off: () => undefined, exit: () => undefined },
-  } satisfies Io
-  return { code: await run(['backtest', ...argv], io), ...told }
-}
+const call = (...argv: string[]) => caller(folder)('backtest', ...argv)
 
 const left = () => readdirSync(tmpdir()).filter((name) => /^portent-backtest-(?!test)/.test(name))
 

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { parseCsv } from '@portent/core'
 import type { Recording } from '../backtest/index.ts'
 import type { OnnxModel } from '../detect/model.ts'
+import { readInput } from './input-file.ts'
 import type { Io } from './io.ts'
 import { runTraining } from './training.ts'
 
@@ -94,7 +95,6 @@ const DAY = 86_400_000
 /** Days that have to be left to score, and the least to train on. */
 const LEAST_SCORED = 0.25
 const LEAST_TRAINED = 1
-const MAX_BYTES = 2 ** 29 - 24
 /** Of an error of another program. */
 const MOST_SAID = 300
 
@@ -231,32 +231,13 @@ async function read({ source, input, more, days }: Job, folder: string, notes: s
     about = told
     notes.push(...told.notes)
   }
-  const text = (path: string): string => textOf(path)
-  const signals = named(files.signals, () => readSignals(text(files.signals)))
+  const signals = readInput(files.signals, (text) => readSignals(text))
   if (source === 'data') notes.push(...signals.warnings)
   const known = new Set(signals.signals.map((s) => s.name))
-  const table = named(files.data, () => parseCsv(text(files.data), { isSignal: (column) => known.has(column) }))
+  const table = readInput(files.data, (text) => parseCsv(text, { isSignal: (column) => known.has(column) }))
   if (table.columns.length === 0) throw new Error(`${files.data}: no column is a signal of ${files.signals}`)
   if (table.rows < 2) throw new Error(`${about.name}: a single row is no past`)
   return { ...about, table, at: timesOf(table, signals.intervalSeconds), signals }
-}
-
-function textOf(path: string): string {
-  const file = statSync(path)
-  if (!file.isFile()) throw new Error('is not a file')
-  if (file.size > MAX_BYTES) throw new Error('is larger than 512 MiB: give fewer --days')
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path))
-}
-
-/** Errors name the file. */
-function named<T>(path: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const why = error instanceof TypeError ? 'is not UTF-8 text' : code === 'ENOENT' ? 'is not there' : message
-    throw new Error(`${path}: ${why}`, { cause: error })
-  }
 }
 
 interface Training {

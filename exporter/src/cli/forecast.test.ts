@@ -2,28 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { run } from './index.ts'
-import type { Io } from './io.ts'
+import { caller } from './testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portent-forecast-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
 
-async function call(...argv: string[]) {
-  const told = { out: '', err: '' }
-  const io = {
-    out(text: string) {
-      told.out += text
-    },
-    err(text: string) {
-      told.err += text
-    },
-    env: {},
-    cwd: folder,
-    readFile: () => '',
-    process: { on: () => undefined, off: () => undefined, exit: () => undefined },
-  } satisfies Io
-  return { code: await run(argv, io), ...told }
-}
+const call = caller(folder)
 
 const T0 = Date.UTC(2026, 2, 2) / 1000
 const OUTPUTS = ['exhaustion', 'failure', 'forecasts'] as const

@@ -1,10 +1,10 @@
-import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CsvTable, parseCsv, type TimedRow } from '@portent/core'
 import type { OnnxModel } from '../detect/model.ts'
 import type { RowScores } from '../replay/outlook.ts'
 import type { RecordedSignals } from '../replay/signals-file.ts'
+import { readInput } from './input-file.ts'
 import type { Io } from './io.ts'
 
 const HELP = `Usage: portent forecast --data FILE.csv --signals FILE.json [--exhaustion OUT] [--failure OUT] [--forecasts OUT] [FLAGS]
@@ -63,7 +63,6 @@ interface Job {
 
 const LEAST_HORIZON = 1
 const MOST_HORIZON = 86_400
-const MAX_BYTES = 2 ** 29 - 24
 
 export async function forecast(argv: readonly string[], io: Io): Promise<number> {
   let job: Job | null
@@ -115,7 +114,7 @@ function readFlags(argv: readonly string[], cwd: string): Job | null {
 async function run({ data, signals: signalsPath, bundle, horizons, out }: Job, io: Io): Promise<void> {
   const { readSignals } = await import('../replay/index.ts')
   const say = (path: string, message: string) => io.err(`portent forecast: ${path}: ${message}\n`)
-  const signals = told(signalsPath, (text) => readSignals(text))
+  const signals = readInput(signalsPath, (text) => readSignals(text))
   for (const warning of signals.warnings) say(signalsPath, warning)
   const table = readTable(data, signals)
   const missing = signals.signals.map((s) => s.name).filter((name) => !table.columns.includes(name))
@@ -143,23 +142,9 @@ async function run({ data, signals: signalsPath, bundle, horizons, out }: Job, i
   }
 }
 
-/** What `read` makes of a file; its errors name the file. */
-function told<T>(path: string, read: (text: string) => T): T {
-  try {
-    const file = statSync(path)
-    if (!file.isFile()) throw new Error('is not a file')
-    if (file.size > MAX_BYTES) throw new Error('is larger than 512 MiB: split it')
-    return read(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path)))
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const why = error instanceof TypeError ? 'is not UTF-8 text' : code === 'ENOENT' ? 'is not there' : message
-    throw new Error(`${path}: ${why}`, { cause: error })
-  }
-}
-
 function readTable(path: string, { signals }: RecordedSignals): CsvTable {
   const known = new Set(signals.map((s) => s.name))
-  return told(path, (text) => parseCsv(text, { isSignal: (column) => known.has(column) }))
+  return readInput(path, (text) => parseCsv(text, { isSignal: (column) => known.has(column) }))
 }
 
 /** Never falls, and ends far beyond what could be full. */

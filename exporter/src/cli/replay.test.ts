@@ -4,30 +4,14 @@ import { join } from 'node:path'
 import t from 'tap'
 import { copyBundle, editManifest, SHIPPED, sign } from '../bundle/testing.ts'
 import { csvOf, frozenBundle, recording } from '../replay/testing.ts'
-import { run } from './index.ts'
-import type { Io } from './io.ts'
+import { caller } from './testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portent-cli-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
 const bundle = frozenBundle(join(folder, 'frozen'))
 const HEADER = 'timestamp,score,score_raw,threshold,alarm,confidence,health,drift'
 
-async function call(...argv: string[]) {
-  const told = { out: '', err: '' }
-  const io = {
-    out(text: string) {
-      told.out += text
-    },
-    err(text: string) {
-      told.err += text
-    },
-    env: {},
-    cwd: folder,
-    readFile: () => '',
-    process: { on: () => undefined, off: () => undefined, exit: () => undefined },
-  } satisfies Io
-  return { code: await run(argv, io), ...told }
-}
+const call = caller(folder)
 
 /** Scores a text as a file; resolves with the lines of both outputs too. */
 async function scored(text: string, ...flags: string[]) {

@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CsvTable, LABEL_COLUMNS, type Manifest, parseCsv } from '@portent/core'
 import type { OnnxModel } from '../detect/model.ts'
+import { readInput } from './input-file.ts'
 import type { Io } from './io.ts'
 
 const HELP = `Usage: portent score --bundle DIR --data FILE.csv --out FILE.csv [FLAGS]
@@ -126,22 +126,9 @@ async function run({ bundle, data, out, interval, budget, attributions }: Job, i
   }
 }
 
-const MAX_BYTES = 2 ** 29 - 24
-
 function readTable(path: string, manifest: Manifest, io: Io): CsvTable {
   const known = new Set(manifest.signals.map((s) => s.name))
-  let table: CsvTable
-  try {
-    const file = statSync(path)
-    if (!file.isFile()) throw new Error('is not a file')
-    if (file.size > MAX_BYTES) throw new Error('is larger than 512 MiB: split it')
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path))
-    table = parseCsv(text, { isSignal: (column) => known.has(column) })
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const why = error instanceof TypeError ? 'is not UTF-8 text' : code === 'ENOENT' ? 'is not there' : message
-    throw new Error(`${path}: ${why}`, { cause: error })
-  }
+  const table = readInput(path, (text) => parseCsv(text, { isSignal: (column) => known.has(column) }))
   if (table.columns.length === 0) {
     throw new Error(`${path}: no column is a signal of the bundle, which knows ${listed([...known])}`)
   }

@@ -154,8 +154,11 @@ function remoteKeys(config: JwtConfig, { monotonic }: TokenVerifierOptions): JWT
     [customFetch]: async (address, options) => {
       if (monotonic() < retryAt) throw new KeysUnavailable(reason)
       try {
-        const response = await fetch(address, { ...options, redirect: 'error' })
-        return Response.json(await readKeys(response))
+        return Response.json(
+          await within(jwks_timeout, async (signal) =>
+            readKeys(await fetch(address, { ...options, redirect: 'error', signal })),
+          ),
+        )
       } catch (error) {
         retryAt = monotonic() + RETRY_MS
         const { message, cause } = error as Error
@@ -164,6 +167,27 @@ function remoteKeys(config: JwtConfig, { monotonic }: TokenVerifierOptions): JWT
       }
     },
   })
+}
+
+/**
+ * A deadline of our own: that of a signal of `AbortSignal.timeout`, which only the request holds, can be lost to the garbage
+ * collector while the body is read.
+ */
+async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new Error(`no answer within ${ms} ms`)
+      reject(error)
+      controller.abort(error)
+    }, ms)
+  })
+  try {
+    return await Promise.race([work(controller.signal), late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function readKeys(response: Response): Promise<unknown> {

@@ -16,6 +16,8 @@ import { caller } from './testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portent-backtest-test-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
+// What others leave in the common folder is none of this test's business.
+process.env.TMPDIR = folder
 
 const call = (...argv: string[]) => caller(folder)('backtest', ...argv)
 
